@@ -1,0 +1,110 @@
+/**
+ * The node-local view: what a brain tells a backend about one node. One row per Service, complete in itself,
+ * so that a change of one Service is one `setService` and a lost row is one `deleteService`.
+ *
+ * All addresses are canonical text (RFC 5952 for IPv6), all endpoint lists are sorted by address and port.
+ */
+
+export type Protocol = 'TCP' | 'UDP' | 'SCTP'
+export type Family = 'IPv4' | 'IPv6'
+
+/** What every endpoint of a service port is used for on this node, and why not where it is not. */
+export interface EndpointView {
+  readonly address: string
+  readonly port: number
+  /** Pod name (targetRef) where known: for people only. */
+  readonly pod?: string
+  readonly nodeName?: string
+  readonly zone?: string
+  readonly local: boolean
+  readonly ready: boolean
+  readonly serving: boolean
+  readonly terminating: boolean
+  /** In the list for policy Cluster. */
+  readonly inCluster: boolean
+  /** In the list for policy Local. */
+  readonly inLocal: boolean
+  /** Why it is in neither list: a sentence for `kpng explain`; absent where it is used. */
+  readonly reason?: string
+}
+
+/** The endpoints of one service port in one family, selected for this node (kube-proxy's CategorizeEndpoints). */
+export interface PortEndpointsView {
+  readonly endpoints: readonly EndpointView[]
+  /**
+   * Somebody in the cluster could serve: decides between "refused" (false) and "no local endpoint, dropped"
+   * (true) where the list in force is empty.
+   */
+  readonly hasAnyEndpoints: boolean
+  /** The topology mode in force, for people: '' | 'PreferSameZone' | 'PreferSameNode'. */
+  readonly topologyMode: '' | 'PreferSameZone' | 'PreferSameNode'
+}
+
+export interface ServicePortView {
+  /** May be ''. Unique in the Service together with protocol. */
+  readonly name: string
+  readonly protocol: Protocol
+  readonly port: number
+  /** 0 when there is none. */
+  readonly nodePort: number
+  readonly endpoints: { readonly [F in Family]?: PortEndpointsView }
+}
+
+/** The Service's addresses in one family. A Service that has no ClusterIP of a family has no row for it. */
+export interface ServiceAddressesView {
+  readonly clusterIP: string
+  readonly externalIPs: readonly string[]
+  /** status.loadBalancer ingress addresses with ipMode VIP (or none). */
+  readonly loadBalancerIPs: readonly string[]
+  /** loadBalancerSourceRanges of the family; empty = everybody. */
+  readonly sourceRanges: readonly string[]
+}
+
+export interface ServiceView {
+  readonly namespace: string
+  readonly name: string
+  readonly type: string
+  readonly addresses: { readonly [F in Family]?: ServiceAddressesView }
+  readonly ports: readonly ServicePortView[]
+  /** ClientIP session affinity timeout in seconds; 0 = none. */
+  readonly affinityTimeoutSeconds: number
+  /** internalTrafficPolicy is Local. */
+  readonly internalLocal: boolean
+  /** externalTrafficPolicy is Local and counts (kube-proxy's ExternalPolicyLocal). */
+  readonly externalLocal: boolean
+}
+
+/** What is true of the node itself. */
+export interface NodeView {
+  readonly name: string
+  /** InternalIPs then ExternalIPs of the Node's status, canonical. The first of a family is its primary address. */
+  readonly addresses: readonly string[]
+  /** '' when the Node has no zone label. */
+  readonly zone: string
+  /** CIDRs out of which ClusterIPs are allocated (ServiceCIDR objects), canonical. */
+  readonly serviceCIDRs: readonly string[]
+}
+
+/**
+ * The one interface between a brain and a backend, in process. Calls only record what is wanted; `sync` says
+ * that what was recorded is consistent (and, the first time, complete: everything not set may be removed).
+ */
+export interface ViewSink {
+  setNode(node: NodeView): void
+  setService(service: ServiceView): void
+  deleteService(namespace: string, name: string): void
+  sync(): void
+}
+
+/** `namespace/name`: the key of a Service everywhere. */
+export const serviceKey = (service: { readonly namespace: string; readonly name: string }): string =>
+  `${service.namespace}/${service.name}`
+
+/** Who said what is wrong with which object; one line for people, fields for programs. */
+export interface Problem {
+  /** `file:line:column`, a kind/namespace/name, or a service key: the most exact place known. */
+  readonly where: string
+  /** JSON-path-like field, e.g. `spec.ports[0].nodePort`; '' when it is the whole object. */
+  readonly field: string
+  readonly message: string
+}

@@ -1,0 +1,433 @@
+/* SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0-only) */
+/*
+ * Every map of the datapath and the structs in them: the one place where layouts live. User space gets its
+ * codecs from the BTF of these definitions (bindings.gen.ts), so a change here is a change there.
+ *
+ * Three classes of state:
+ *   derived   rebuilt from the Services at any time, in a new generation directory when the layout or a size
+ *             changes (svc4, svc6, list, backend4, backend6, addr4, addr6, cfg, service)
+ *   living    belongs to sockets and clients, survives upgrades: version byte, append-only layout, reserved
+ *             space (sk_tcp, sk_udp, rsk, affinity)
+ *   counters  may start again at zero (backend_count, service_count, reason_count)
+ *
+ * "U" is user space, "K" the programs. max_entries below are minimums for loading by hand: the agent sets
+ * the real sizes before it loads.
+ */
+#pragma once
+
+#define LAYOUT_VERSION 1 /* of the derived maps */
+#define RECORD_VERSION 1 /* of the living maps */
+
+enum scope {
+	SCOPE_INSIDE = 0, /* traffic of pods and of the node itself: all that a socket sees */
+	SCOPE_OUTSIDE = 1, /* traffic that comes from outside of the cluster, on the wire */
+};
+
+enum algorithm {
+	ALGORITHM_RANDOM = 0,
+	ALGORITHM_WEIGHTED = 1,
+	ALGORITHM_MAGLEV = 2,
+	ALGORITHM_LEAST_CONNECTION = 3,
+};
+
+/* What became of a connection or datagram, and why. Append only: numbers are in counters and events. */
+enum reason {
+	REASON_NOT_A_SERVICE = 0, /* untouched, never counted */
+	REASON_TRANSLATED = 1,
+	REASON_NO_ENDPOINTS = 2, /* nobody in the cluster can serve: ECONNREFUSED */
+	REASON_NO_LOCAL_ENDPOINTS = 3, /* policy Local and nobody here: EHOSTUNREACH */
+	REASON_UNKNOWN_PORT = 4, /* a ClusterIP, but no such port or protocol: ECONNREFUSED */
+	REASON_UNALLOCATED = 5, /* in a ServiceCIDR, but nobody's address: EHOSTUNREACH */
+	REASON_LIST_BUSY = 6, /* the list changed under every retry: EAGAIN */
+	REASON_RECORD_FAILED_TCP = 7, /* translated, but getpeername will show the backend */
+	REASON_RECORD_FAILED_UDP = 8, /* no memory to remember the flow: ENOBUFS */
+	REASON_PORT_PROTECTED = 9, /* bind() to a NodePort with --protect-node-ports: EADDRINUSE */
+	REASON_MAX,
+};
+
+/*
+ * Frontends. Written by U only when a Service changes, read by K on each connect and sendmsg. Full: the
+ * Service does not fit, it is reported and retried, others go on. addr 0 = any of this node's NodePort
+ * addresses.
+ */
+struct svc4_key {
+	__be32 addr;
+	__be16 port;
+	__u8 proto;
+	__u8 scope;
+};
+
+struct svc6_key {
+	__u8 addr[16];
+	__be16 port;
+	__u8 proto;
+	__u8 scope;
+};
+
+struct svc_value {
+	__u32 list; /* index into list */
+	__u32 service_port; /* id: index into service_count, key of service */
+	__u32 affinity_timeout_s; /* 0 = no session affinity */
+	__u16 flags;
+	__u8 algorithm; /* enum algorithm */
+	__u8 reserved;
+	__u32 maglev;
+	__u32 reserved2;
+};
+
+/*
+ * A backend list in force: one aligned 64-bit word, flipped by one 8-byte store of U into the mapping, read by
+ * one 8-byte load of K. count 0: base is the enum reason (NO_ENDPOINTS or NO_LOCAL_ENDPOINTS). Index 0 is never
+ * used. Which of backend4 and backend6 base points into follows from the frontend's family.
+ */
+struct list_entry {
+	__u32 base; /* low half */
+	__u32 count; /* high half */
+};
+
+/*
+ * Backend lists: each a contiguous range of slots, sorted by id, immutable while K may see it. Written by U by
+ * copying memory. K checks `list` after the pick: a slot of another list means that the list has flipped.
+ */
+struct backend4 {
+	__be32 addr;
+	__be16 port;
+	__u16 weight;
+	__u32 id; /* dense index of the membership (service port, address, port) */
+	__u32 list;
+	__u16 generation; /* of the id: moves on when the id is given to another membership */
+	__u16 flags;
+	__u32 reserved;
+};
+
+struct backend6 {
+	__u8 addr[16];
+	__be16 port;
+	__u16 weight;
+	__u32 id;
+	__u32 list;
+	__u16 generation;
+	__u16 flags;
+};
+
+/* Asked once after a frontend miss. Written by U. Never holds a loopback address. */
+#define ADDR_CLUSTER_IP 1 /* another port of a ClusterIP is refused */
+#define ADDR_EXTERNAL 2 /* externalIP or LoadBalancer VIP: another port is none of our business */
+#define ADDR_NODE 4 /* serves NodePorts: look up address 0 */
+
+struct addr_value {
+	__u32 flags;
+};
+
+/* One entry. Written by U: counts to 0 first, then the CIDRs, then the counts. */
+#define MAX_SERVICE_CIDRS 8
+
+struct cidr4 {
+	__be32 addr;
+	__be32 mask;
+};
+
+struct cidr6 {
+	__u8 addr[16];
+	__u8 mask[16];
+};
+
+struct cfg {
+	__u32 cidr4_count;
+	__u32 cidr6_count;
+	struct cidr4 cidr4[MAX_SERVICE_CIDRS];
+	struct cidr6 cidr6[MAX_SERVICE_CIDRS];
+};
+
+/*
+ * Names of service port ids, for tools and so that ids survive restarts. Written by U, never read by K.
+ * Texts are NUL-terminated.
+ */
+struct service_name {
+	char namespace[64];
+	char name[64];
+	char port[64];
+	__u8 proto;
+	__u8 reserved[7];
+};
+
+/*
+ * What a socket was translated from and to. Written by K in connect and sendmsg, read by getpeername, recvmsg,
+ * sock_release and the iterators. Lives and dies with the socket. Addresses are IPv6, IPv4 in mapped form.
+ */
+struct sk_tcp {
+	__u8 version;
+	__u8 flags;
+	__be16 vip_port;
+	__be16 backend_port;
+	__u16 generation;
+	__u32 backend; /* id */
+	__u32 service_port; /* id */
+	__u8 vip[16];
+	__u8 backend_addr[16];
+	__u32 tgid; /* of the connecting process: a hint where to find its network namespace */
+	__u32 reserved[5];
+};
+
+#define UDP_FLOW_USED 1
+
+struct udp_flow {
+	__u8 vip[16];
+	__u8 backend_addr[16];
+	__be16 vip_port;
+	__be16 backend_port;
+	__u32 backend; /* id */
+	__u32 service_port; /* id */
+	__u16 generation;
+	__u16 flags;
+	__u64 last_used_ns; /* CLOCK_MONOTONIC; orders the slots, refreshed at most once a second */
+};
+
+#define UDP_SLOTS 4
+
+struct sk_udp {
+	__u8 version;
+	__u8 flags;
+	__u16 reserved;
+	__u32 tgid;
+	struct udp_flow connected; /* set while the socket is connect()ed to a Service */
+	struct udp_flow slot[UDP_SLOTS]; /* unconnected: the VIPs that it sends to */
+	__u64 reserved2[3];
+};
+
+/*
+ * Unconnected UDP with more VIPs than slots: both directions, LRU. Evicted: the next datagram picks anew and
+ * a late reply shows the backend's address.
+ */
+enum rsk_kind {
+	RSK_BY_VIP = 0,
+	RSK_BY_BACKEND = 1,
+};
+
+struct rsk_key {
+	__u64 cookie; /* of the socket */
+	__u8 addr[16];
+	__be16 port;
+	__u8 kind;
+	__u8 reserved[5];
+};
+
+/*
+ * ClientIP session affinity. Written and read by K; LRU, evicted = the client picks anew. At the socket the
+ * client is the network namespace's cookie (kind 0, first 8 bytes), on the wire its address (kind 1).
+ */
+struct affinity_key {
+	__u8 client[16];
+	__u32 service_port; /* id */
+	__u8 kind;
+	__u8 family; /* 4 or 6: of the backend */
+	__u16 reserved;
+};
+
+struct affinity_value {
+	__u64 last_used_ns; /* CLOCK_MONOTONIC, refreshed in place by each new connection */
+	__u32 backend; /* id */
+	__u16 generation;
+	__u8 version;
+	__u8 reserved;
+};
+
+/* By backend id. Atomic adds of K, U reads the mapping. */
+struct backend_count {
+	__u64 connections;
+	__u64 datagrams;
+	__u64 open; /* connections now open, exact: what sock_release has not ended yet */
+	__u64 failures;
+};
+
+/* By service port id, per CPU. Added to by K. */
+struct service_count {
+	__u64 connections;
+	__u64 datagrams;
+	__u64 refused;
+	__u64 unreachable;
+};
+
+/* Flow and drop events, 64 bytes, only when events_enabled. Full: dropped by the kernel, counted by U. */
+struct event {
+	__u64 time_ns; /* CLOCK_MONOTONIC */
+	__u64 cookie; /* of the socket */
+	__u8 vip[16];
+	__u8 backend_addr[16];
+	__be16 vip_port;
+	__be16 backend_port;
+	__u32 service_port;
+	__u32 tgid;
+	__u8 proto;
+	__u8 hook;
+	__u8 reason; /* enum reason */
+	__u8 family;
+};
+
+/* Backend ids that serve nowhere any more, while an iterator looks for sockets bound to them. Written by U. */
+struct dead_key {
+	__u32 backend;
+	__u16 generation;
+	__u16 reserved;
+};
+
+/* A connected UDP socket bound to a dead backend: what SOCK_DESTROY needs. Written by the iterator. */
+struct stale_socket {
+	__u64 cookie;
+	__u32 netns; /* inode */
+	__u32 tgid;
+	__u8 local_addr[16];
+	__u8 remote_addr[16];
+	__be16 local_port;
+	__be16 remote_port;
+	__u8 family; /* AF_INET or AF_INET6: of the socket */
+	__u8 proto;
+	__u16 reserved;
+	__u32 backend;
+	__u32 reserved2;
+};
+
+/* One use of a backend id by a socket: how ids are found again after a restart and known to be free. */
+struct record_row {
+	__u32 backend;
+	__u16 generation;
+	__be16 backend_port;
+	__u32 service_port;
+	__u8 proto;
+	__u8 connected;
+	__u16 reserved;
+	__u8 backend_addr[16];
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 1024);
+	__type(key, struct svc4_key);
+	__type(value, struct svc_value);
+} svc4 SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 1024);
+	__type(key, struct svc6_key);
+	__type(value, struct svc_value);
+} svc6 SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1024);
+	__type(key, __u32);
+	__type(value, struct list_entry);
+} list SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1024);
+	__type(key, __u32);
+	__type(value, struct backend4);
+} backend4 SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1024);
+	__type(key, __u32);
+	__type(value, struct backend6);
+} backend6 SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 1024);
+	__type(key, __be32);
+	__type(value, struct addr_value);
+} addr4 SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 1024);
+	__type(key, struct in6_addr);
+	__type(value, struct addr_value);
+} addr6 SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct cfg);
+} cfg SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 1024);
+	__type(key, __u32);
+	__type(value, struct service_name);
+} service SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, int);
+	__type(value, struct sk_tcp);
+} sk_tcp SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, int);
+	__type(value, struct sk_udp);
+} sk_udp SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 1024);
+	__type(key, struct rsk_key);
+	__type(value, struct udp_flow);
+} rsk SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 1024);
+	__type(key, struct affinity_key);
+	__type(value, struct affinity_value);
+} affinity SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1024);
+	__type(key, __u32);
+	__type(value, struct backend_count);
+} backend_count SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1024);
+	__type(key, __u32);
+	__type(value, struct service_count);
+} service_count SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, REASON_MAX);
+	__type(key, __u32);
+	__type(value, __u64);
+} reason_count SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 256 * 1024);
+} event SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 4096);
+	__type(key, struct dead_key);
+	__type(value, __u8);
+} dead SEC(".maps");
