@@ -1,0 +1,59 @@
+# The commands of this checkout; `make` alone lists them. Each brings the set-up it needs (hack/setup), which does
+# only what is missing. Recipes run on the Node 24 that npm installed, never on the machine's own.
+
+NODE := $(CURDIR)/node_modules/.bin/node
+BIN := $(CURDIR)/node_modules/.bin
+C_SOURCES = $(shell git ls-files '*.c' '*.h')
+TESTS := '**/*.test.ts'
+
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+.PHONY: help demo test check quick format bytecode bench leaks fresh clean setup setup-build setup-node root
+
+help: ## list the commands
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: setup ## a cluster in a lab, a tour of what the proxy does, then the lab is yours (needs root)
+	@hack/demo
+
+test: setup ## the checks, then all tests, privileged ones included, then that nothing was left behind (needs root)
+	@hack/check
+	@hack/test
+
+check: setup-build ## format, lint, types, dead code, generated code unchanged
+	@hack/check
+
+quick: setup-node ## types, lint and the tests that need no privileges, in less than 20 seconds
+	@hack/check quick
+	@hack/test quick
+
+format: setup-build ## format and fix what the tools can fix
+	@$(BIN)/biome check --write .
+	@clang-format -i $(C_SOURCES)
+
+bytecode: setup-build ## compile the BPF objects
+	@hack/bytecode
+
+bench: setup ## measure, into bench/results (needs root)
+	@$(NODE) bench/main.ts
+
+leaks: setup-node ## list what was left behind on this machine: must be none (needs root)
+	@hack/leaks
+
+fresh: root ## make demo and make test in a fresh clone (needs root)
+	@hack/fresh
+
+clean: ## remove what was built; the npm packages stay
+	@rm -rf .stamp coverage backends/ebpf/bpf/build ebpf/testdata/build
+
+setup: root ## everything that the other commands need: packages, Node 24, bytecode (needs root)
+	@hack/setup
+
+setup-build:
+	@hack/setup build
+
+setup-node:
+	@hack/setup node
+
+root:
+	@[ "$$(id -u)" = 0 ] || { echo "make $(or $(firstword $(MAKECMDGOALS)),demo) needs root: BPF, network namespaces and cgroups; try: sudo make $(MAKECMDGOALS)" >&2; exit 1; }

@@ -1,0 +1,41 @@
+# Shared by the scripts of this directory; sourced after `cd` to the root of the checkout.
+# shellcheck shell=sh
+
+say() {
+	printf '%-6s %s\n' "${0##*/}" "$*"
+}
+
+fail() {
+	printf '%s: %s\n' "${0##*/}" "$*" >&2
+	exit 1
+}
+
+# run WHAT COMMAND…: quiet while it works; when it fails its output and WHAT are shown.
+run() {
+	what=$1
+	shift
+	if ! "$@" >.stamp/output.log 2>&1 </dev/null; then
+		tail -n 40 .stamp/output.log >&2
+		fail "$what failed (the end of its output is above, all of it in $PWD/.stamp/output.log)"
+	fi
+}
+
+# digest FILE…: one word that changes when a name or the content of a file does.
+digest() {
+	sha256sum -- "$@" | sha256sum | cut -c1-32
+}
+
+# current STAMP VALUE: true when STAMP holds VALUE.
+current() {
+	[ -f "$1" ] && [ "$(cat "$1")" = "$2" ]
+}
+
+# locked NAME: holds a lock of this checkout until the script ends; a second run waits for the first one.
+locked() {
+	command -v flock >/dev/null || return 0
+	exec 9>".stamp/$1.lock"
+	if ! flock -n 9; then
+		say 'waiting for another run in this checkout'
+		flock -w 600 9 || fail "another run held .stamp/$1.lock for ten minutes"
+	fi
+}
