@@ -10,6 +10,7 @@ const header: ViewHeader = {
   writtenAt: '2026-01-01T00:00:00Z',
   synced: true,
   node: null,
+  nodePortAddresses: [],
   problems: [{ where: 'a.yaml:3:5', field: 'spec.ports[0].port', message: 'not a port' }],
 }
 const service = (name: string): ServiceView => ({

@@ -9,6 +9,8 @@ export interface ViewHeader {
   readonly writtenAt: string
   readonly synced: boolean
   readonly node: NodeView | null
+  /** Node addresses on which NodePorts are served. */
+  readonly nodePortAddresses: readonly string[]
   readonly problems: readonly Problem[]
 }
 

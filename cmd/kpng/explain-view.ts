@@ -1,0 +1,129 @@
+import { type EndpointView, type NodeView, type ServiceView, serviceKey } from '@kpng/api'
+import type { Destination } from './destination.ts'
+import { type FrontendRow, frontendsOf, servicePortName, usedEndpoints } from './service-rows.ts'
+
+export interface ExplainedEndpoint {
+  readonly endpoint: EndpointView
+  readonly used: boolean
+  /** '' where it is used. */
+  readonly reason: string
+}
+
+export type Outcome = 'forwarded' | 'refused' | 'unreachable' | 'untouched'
+
+export interface Explanation {
+  readonly destination: Destination
+  readonly outcome: Outcome
+  /** The rule, in a sentence. */
+  readonly rule: string
+  readonly service?: string
+  readonly frontend?: FrontendRow
+  readonly affinityTimeoutSeconds?: number
+  readonly topologyMode?: string
+  readonly endpoints: readonly ExplainedEndpoint[]
+  /** Other Services that claim the same frontend and are not served there. */
+  readonly shadowed: readonly string[]
+}
+
+interface Facts {
+  readonly node: NodeView | null
+  readonly services: readonly ServiceView[]
+  /** Node addresses on which NodePorts are served. */
+  readonly nodePortAddresses: readonly string[]
+  /** True where the address lies in the CIDR. */
+  readonly contains: (cidr: string, address: string) => boolean
+}
+
+/** Decides from the view alone what becomes of a connection that a socket on this node makes. */
+export function explain(destination: Destination, facts: Facts): Explanation {
+  const { address, port, protocol } = destination
+  const nothing = { destination, endpoints: [], shadowed: [] }
+  const matches = facts.services
+    .flatMap(service =>
+      service.ports
+        .filter(servicePort => servicePort.protocol === protocol)
+        .flatMap(servicePort =>
+          frontendsOf(service, servicePort)
+            .filter(frontend => frontend.port === port && serves(frontend, address, facts))
+            .map(frontend => ({ service, servicePort, frontend })),
+        ),
+    )
+    .sort(
+      (a, b) =>
+        rank(a.frontend) - rank(b.frontend) || (serviceKey(a.service) < serviceKey(b.service) ? -1 : 1),
+    )
+
+  const [match, ...others] = matches
+  if (match === undefined) return { ...nothing, ...missed(destination, facts) }
+  const { service, servicePort, frontend } = match
+  const selection = servicePort.endpoints[frontend.family]
+  const used = usedEndpoints(selection, frontend.list)
+  const outcome =
+    used.length > 0 ? 'forwarded' : selection?.hasAnyEndpoints === true ? 'unreachable' : 'refused'
+  return {
+    destination,
+    outcome: protocol === 'SCTP' ? 'untouched' : outcome,
+    rule: protocol === 'SCTP' ? 'SCTP is not served at the socket' : sentence(outcome, frontend, service),
+    service: servicePortName(service, servicePort),
+    frontend,
+    affinityTimeoutSeconds: service.affinityTimeoutSeconds,
+    topologyMode: selection?.topologyMode ?? '',
+    endpoints: (selection?.endpoints ?? []).map(endpoint => {
+      const isUsed = used.includes(endpoint)
+      return { endpoint, used: isUsed, reason: isUsed ? '' : whyNot(endpoint, frontend) }
+    }),
+    shadowed: [
+      ...new Set(
+        others
+          .filter(other => rank(other.frontend) === rank(frontend))
+          .map(other => serviceKey(other.service)),
+      ),
+    ].filter(key => key !== serviceKey(service)),
+  }
+}
+
+/** An exact address wins over the NodePort of any node address (kube-proxy.md 4, destination match). */
+const rank = (frontend: FrontendRow): number => (frontend.kind === 'NodePort' ? 1 : 0)
+
+function serves(frontend: FrontendRow, address: string, facts: Facts): boolean {
+  if (frontend.kind !== 'NodePort') return frontend.address === address
+  const isIPv6 = address.includes(':')
+  return facts.nodePortAddresses.includes(address) && isIPv6 === (frontend.family === 'IPv6')
+}
+
+function missed({ address }: Destination, facts: Facts): { outcome: Outcome; rule: string } {
+  const owner = facts.services.find(service =>
+    Object.values(service.addresses).some(addresses => addresses.clusterIP === address),
+  )
+  if (owner !== undefined)
+    return {
+      outcome: 'refused',
+      rule: `${address} is the ClusterIP of ${serviceKey(owner)}, which has no such port`,
+    }
+  const cidr = facts.node?.serviceCIDRs.find(candidate => facts.contains(candidate, address))
+  if (cidr !== undefined)
+    return {
+      outcome: 'unreachable',
+      rule: `${address} lies in ServiceCIDR ${cidr}, but belongs to no Service`,
+    }
+  return { outcome: 'untouched', rule: `${address} is no Service’s address and goes where the routes say` }
+}
+
+function sentence(outcome: Outcome, frontend: FrontendRow, service: ServiceView): string {
+  const how = `${frontend.kind} of ${serviceKey(service)}`
+  const policy = frontend.list === 'local' ? ', internalTrafficPolicy Local' : ''
+  switch (outcome) {
+    case 'forwarded':
+      return `${how}${policy}`
+    case 'unreachable':
+      return `${how}${policy}: endpoints exist, but none on this node`
+    default:
+      return `${how}: no endpoint in the cluster can serve`
+  }
+}
+
+function whyNot(endpoint: EndpointView, frontend: FrontendRow): string {
+  if (frontend.list === 'local' && !endpoint.local)
+    return `not on this node${endpoint.nodeName === undefined ? '' : ` (on ${endpoint.nodeName})`}, and the policy is Local`
+  return endpoint.reason ?? 'not in the list in force'
+}
