@@ -15,8 +15,10 @@
  */
 #pragma once
 
-#define LAYOUT_VERSION 1 /* of the derived maps */
-#define RECORD_VERSION 1 /* of the living maps */
+enum version {
+	LAYOUT_VERSION = 1, /* of the derived maps */
+	RECORD_VERSION = 1, /* of the living maps */
+};
 
 enum scope {
 	SCOPE_INSIDE = 0, /* traffic of pods and of the node itself: all that a socket sees */
@@ -111,12 +113,14 @@ struct backend6 {
 };
 
 /* Asked once after a frontend miss. Written by U. Never holds a loopback address. */
-#define ADDR_CLUSTER_IP 1 /* another port of a ClusterIP is refused */
-#define ADDR_EXTERNAL 2 /* externalIP or LoadBalancer VIP: another port is none of our business */
-#define ADDR_NODE 4 /* serves NodePorts: look up address 0 */
+enum addr_flag {
+	ADDR_CLUSTER_IP = 1, /* another port of a ClusterIP is refused */
+	ADDR_EXTERNAL = 2, /* externalIP or LoadBalancer VIP: another port is none of our business */
+	ADDR_NODE = 4, /* serves NodePorts: look up address 0 */
+};
 
 struct addr_value {
-	__u32 flags;
+	__u32 flags; /* enum addr_flag */
 };
 
 /* One entry. Written by U: counts to 0 first, then the CIDRs, then the counts. */
@@ -169,7 +173,9 @@ struct sk_tcp {
 	__u32 reserved[5];
 };
 
-#define UDP_FLOW_USED 1
+enum udp_flow_flag {
+	UDP_FLOW_USED = 1,
+};
 
 struct udp_flow {
 	__u8 vip[16];
@@ -431,3 +437,20 @@ struct {
 	__type(key, struct dead_key);
 	__type(value, __u8);
 } dead SEC(".maps");
+
+/*
+ * Types that no map names, for the bindings of user space: compilers drop from BTF what nothing uses. Only the
+ * types count; nobody reads or writes this, and loaders skip the section.
+ */
+struct {
+	struct event event;
+	struct stale_socket stale_socket;
+	struct record_row record_row;
+	enum version version;
+	enum scope scope;
+	enum algorithm algorithm;
+	enum reason reason;
+	enum addr_flag addr_flag;
+	enum udp_flow_flag udp_flow_flag;
+	enum rsk_kind rsk_kind;
+} bindings SEC(".bpf2ts");
