@@ -1,0 +1,45 @@
+import { readdirSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+
+/** Everything of an instance is pinned below one directory (DESIGN: links, derived maps, living maps, counters). */
+export const pinRoot = '/sys/fs/bpf/kpng'
+
+export const instancePath = (instance: string): string => join(pinRoot, instance)
+export const generationPath = (instance: string, generation: number): string =>
+  join(instancePath(instance), `gen-${generation}`)
+export const livingPath = (instance: string): string => join(instancePath(instance), 'living')
+export const countPath = (instance: string): string => join(instancePath(instance), 'count')
+export const linkPath = (instance: string): string => join(instancePath(instance), 'link')
+
+function directoriesIn(path: string): string[] {
+  try {
+    return readdirSync(path, { withFileTypes: true })
+      .filter(entry => entry.isDirectory())
+      .map(entry => entry.name)
+      .sort()
+  } catch {
+    return []
+  }
+}
+
+/** Instances that have something pinned, sorted. */
+export const pinnedInstances = (): string[] => directoriesIn(pinRoot)
+
+/** Numbers of the generation directories of an instance, ascending. */
+export function pinnedGenerations(instance: string): number[] {
+  return directoriesIn(instancePath(instance))
+    .flatMap(name => {
+      const match = /^gen-(\d+)$/.exec(name)
+      return match === null ? [] : [Number(match[1])]
+    })
+    .sort((a, b) => a - b)
+}
+
+/**
+ * Removes all pins of an instance. Links go first: with its last reference a link detaches its program, so that no
+ * program is left that looks into maps that are being taken away.
+ */
+export function removePins(instance: string): void {
+  rmSync(linkPath(instance), { recursive: true, force: true })
+  rmSync(instancePath(instance), { recursive: true, force: true })
+}
