@@ -10,13 +10,13 @@ fail() {
 	exit 1
 }
 
-# run WHAT COMMAND…: quiet while it works; when it fails its output and WHAT are shown.
+# run TASK COMMAND…: quiet while it works; when it fails its output and TASK are shown.
 run() {
-	what=$1
+	task=$1
 	shift
 	if ! "$@" >.stamp/output.log 2>&1 </dev/null; then
 		tail -n 40 .stamp/output.log >&2
-		fail "$what failed (the end of its output is above, all of it in $PWD/.stamp/output.log)"
+		fail "$task failed (the end of its output is above, all of it in $PWD/.stamp/output.log)"
 	fi
 }
 
