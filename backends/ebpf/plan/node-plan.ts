@@ -1,0 +1,83 @@
+import type { Family, NodeView, Problem } from '@kpng/api'
+import {
+  type Cidr,
+  cidrContains,
+  formatIp,
+  isLoopback,
+  isUnspecified,
+  parseCidr,
+  parseIp,
+} from './address.ts'
+
+/** MAX_SERVICE_CIDRS of the datapath. */
+const MAX_SERVICE_CIDRS = 8
+
+/** Where NodePorts are served: the node's primary address of each family, or its addresses inside CIDRs. */
+export type NodePortAddresses = 'primary' | readonly string[]
+
+export interface NodePlan {
+  /** Canonical, sorted as found. */
+  readonly nodePortAddresses: readonly string[]
+  readonly nodePortFamilies: ReadonlySet<Family>
+  readonly serviceCIDRs: { readonly [F in Family]: readonly Cidr[] }
+  readonly problems: readonly Problem[]
+}
+
+/**
+ * What the node itself wants of the maps.
+ *
+ * `localAddresses` are those of the node's interfaces, for CIDRs to choose from; without them the Node's own
+ * (status.addresses) are. As with kube-proxy, CIDRs of one family only leave the other family unrestricted.
+ * Two deviations: `primary` serves no NodePorts in a family in which the Node has no address (kube-proxy
+ * serves them on every address), and loopback is never served.
+ */
+export function planNode(
+  node: NodeView | undefined,
+  choice: NodePortAddresses,
+  localAddresses?: readonly string[],
+): NodePlan {
+  const problems: Problem[] = []
+  const where = `Node/${node?.name ?? ''}`
+  const addresses: string[] = []
+  const families = new Set<Family>()
+  for (const family of ['IPv4', 'IPv6'] as const) {
+    const chosen = choose(family, choice, node?.addresses ?? [], localAddresses)
+    for (const address of chosen) {
+      if (!addresses.includes(address)) addresses.push(address)
+      families.add(family)
+    }
+  }
+  const serviceCIDRs: { [F in Family]: Cidr[] } = { IPv4: [], IPv6: [] }
+  for (const text of node?.serviceCIDRs ?? []) {
+    const cidr = parseCidr(text)
+    const list = cidr && serviceCIDRs[cidr.ip.family]
+    if (cidr === undefined || list === undefined)
+      problems.push({ where, field: 'serviceCIDRs', message: `${text} is not a CIDR` })
+    else if (list.length === MAX_SERVICE_CIDRS)
+      problems.push({
+        where,
+        field: 'serviceCIDRs',
+        message: `${text} is ignored: at most ${MAX_SERVICE_CIDRS} a family`,
+      })
+    else list.push(cidr)
+  }
+  return { nodePortAddresses: addresses, nodePortFamilies: families, serviceCIDRs, problems }
+}
+
+function choose(
+  family: Family,
+  choice: NodePortAddresses,
+  nodeAddresses: readonly string[],
+  localAddresses: readonly string[] | undefined,
+): string[] {
+  const usable = (texts: readonly string[]) =>
+    texts
+      .map(parseIp)
+      .filter(ip => ip !== undefined)
+      .filter(ip => ip.family === family && !isLoopback(ip) && !isUnspecified(ip))
+  if (choice === 'primary') return usable(nodeAddresses).slice(0, 1).map(formatIp)
+  const cidrs = choice.map(parseCidr).filter(cidr => cidr?.ip.family === family)
+  return usable(localAddresses ?? nodeAddresses)
+    .filter(ip => cidrs.length === 0 || cidrs.some(cidr => cidr !== undefined && cidrContains(cidr, ip)))
+    .map(formatIp)
+}
