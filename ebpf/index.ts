@@ -1,1 +1,6 @@
+export { Btf } from './btf/btf.ts'
+export { type MapDefinition, mapDefinitions } from './btf/map-definitions.ts'
+export type * from './btf/types.ts'
+export * from './codec.ts'
 export * from './map.ts'
+export { MapFlag, MapType } from './sys/bpf-enum.ts'
