@@ -38,7 +38,7 @@ bench: setup ## measure, into bench/results (needs root)
 	@$(NODE) bench/main.ts
 
 leaks: setup-node ## list what was left behind on this machine: must be none (needs root)
-	@hack/leaks
+	@$(NODE) hack/leaks/main.ts
 
 fresh: root ## make demo and make test in a fresh clone (needs root)
 	@hack/fresh

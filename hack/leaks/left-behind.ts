@@ -1,0 +1,52 @@
+import type { Trace } from './traces.ts'
+
+const key = (trace: Trace): string => `${trace.kind} ${trace.id}`
+
+/**
+ * Names of the labs and instances that traces belong to: `demo` for /run/netns/kpng-demo-fabric,
+ * /sys/fs/cgroup/kpng-demo, /run/kpng/demo-node1 (which gives `demo-node1`).
+ */
+export function owners(traces: readonly Trace[]): Set<string> {
+  const found = new Set<string>()
+  for (const { kind, text } of traces) {
+    const cgroup = kind === 'cgroup' ? /\/kpng-([^/\s]+)$/.exec(text)?.[1] : undefined
+    const directory = /^(?:\/run|\/sys\/fs\/bpf)\/kpng\/([^/\s]+)$/.exec(text)?.[1]
+    const name = cgroup ?? directory
+    if (name !== undefined) found.add(name)
+  }
+  return found
+}
+
+/** Whether a trace is named after one of the owners, or held by a process that is. */
+export function belongsTo(trace: Trace, names: ReadonlySet<string>): boolean {
+  const ends = (text: string, at: number): boolean => at === text.length || /[-/\s:.)]/.test(text[at] ?? '')
+  for (const name of names) {
+    for (const mark of [`/kpng-${name}`, `/kpng/${name}`, `--name ${name}`, `--instance ${name}`]) {
+      for (let at = trace.text.indexOf(mark); at >= 0; at = trace.text.indexOf(mark, at + 1)) {
+        if (ends(trace.text, at + mark.length)) return true
+      }
+    }
+  }
+  return false
+}
+
+/** What is there now and neither was before nor belongs to a lab or an agent that was. */
+export function leftBehind(before: readonly Trace[], now: readonly Trace[]): Trace[] {
+  const known = new Set(before.map(key))
+  const living = owners(before)
+  return now.filter(trace => !known.has(key(trace)) && !belongsTo(trace, living))
+}
+
+/** What belongs to no lab and no agent that has a process: their leftovers, and processes that nobody owns. */
+export function strays(now: readonly Trace[]): Trace[] {
+  const processes = now.filter(trace => trace.kind === 'process')
+  const living = new Set(
+    [...owners(now)].filter(name => processes.some(one => belongsTo(one, new Set([name])))),
+  )
+  return now
+    .filter(trace => trace.kind === 'process' || isOurs(trace))
+    .filter(trace => !belongsTo(trace, living))
+}
+
+/** BPF objects of other programs on this machine have nothing of ours in their text. */
+const isOurs = (trace: Trace): boolean => !trace.kind.startsWith('BPF ') || trace.text.includes('kpng')
