@@ -1,0 +1,59 @@
+import { mkdirSync, statfsSync, unlinkSync } from 'node:fs'
+import { dirname } from 'node:path'
+import { EbpfError } from './error.ts'
+import { bpf } from './sys/bpf.ts'
+import { Command } from './sys/bpf-enum.ts'
+import { objectPinAttr } from './sys/bpf-layout.ts'
+import { errnoError } from './sys/errno.ts'
+import { Fd } from './sys/fd.ts'
+import { cString } from './sys/memory.ts'
+import { mountBpffs } from './sys/mount.ts'
+import { Struct } from './sys/struct.ts'
+
+const BPF_FS_MAGIC = 0xcafe4a11
+const BPF_F_RDONLY = 1 << 3
+
+/** Whether a path lies on a bpf file system, where pins can be made. */
+export const onBpffs = (path: string): boolean => statfsSync(path).type === BPF_FS_MAGIC
+
+/** Mounts a bpf file system at a directory (0700) unless it is on one. Throws PERMISSION. */
+export const ensureBpffs = (directory = '/sys/fs/bpf'): void => {
+  if (onBpffs(directory)) return
+  const result = mountBpffs(directory)
+  if (result < 0) {
+    throw errnoError(-result, `mounting a bpf file system at ${directory}`, {
+      hint: 'this takes CAP_SYS_ADMIN; or mount it beforehand: mount -t bpf bpf /sys/fs/bpf',
+    })
+  }
+}
+
+/** Pins what a descriptor refers to; makes missing directories (0700). Throws EXISTS, INVALID. */
+export const pinObject = (fd: Fd, path: string): void => {
+  mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
+  if (!onBpffs(dirname(path))) {
+    throw new EbpfError('INVALID', `cannot pin ${fd.what} at ${path}: not on a bpf file system`)
+  }
+  const attr = new Struct(objectPinAttr, { pathname: cString(path), bpf_fd: fd.number })
+  const result = bpf(Command.OBJ_PIN, attr)
+  if (result < 0) throw errnoError(-result, `pinning ${fd.what} at ${path}`)
+}
+
+/** Opens what is pinned at a path, whatever it is. Throws NOT_FOUND. */
+export const openPinned = (path: string, options: { readonly readOnly?: boolean } = {}): Fd => {
+  const attr = new Struct(objectPinAttr, {
+    pathname: cString(path),
+    file_flags: options.readOnly ? BPF_F_RDONLY : 0,
+  })
+  return Fd.from(bpf(Command.OBJ_GET, attr), path, `opening the pin ${path}`)
+}
+
+/** Removes a pin; what it referred to lives on while anything else holds it. False when there was none. */
+export const unpin = (path: string): boolean => {
+  try {
+    unlinkSync(path)
+    return true
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return false
+    throw new EbpfError('PERMISSION', `removing the pin ${path}`, { cause: error })
+  }
+}
