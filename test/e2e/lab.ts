@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import type { Readable } from 'node:stream'
 import { text } from 'node:stream/consumers'
 
-const kpngPath = join(import.meta.dirname, '../../bin/kpng')
+export const kpngPath = join(import.meta.dirname, '../../bin/kpng')
 
 export interface CommandResult {
   readonly exitCode: number | null

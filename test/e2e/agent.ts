@@ -1,0 +1,204 @@
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
+import { mkdirSync, mkdtempSync, readdirSync, renameSync, rmdirSync, rmSync, writeFileSync } from 'node:fs'
+import { request } from 'node:http'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { text } from 'node:stream/consumers'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { type CommandResult, kpngOk, kpngPath } from './lab.ts'
+
+let hosts = 0
+
+/** A network namespace and a cgroup of a test's own: a node with nothing on it, with no way out. */
+export class TestHost implements AsyncDisposable {
+  readonly name: string
+  readonly cgroup: string
+  readonly #agents: TestAgent[] = []
+
+  constructor() {
+    this.name = `kpng-h${process.pid.toString(36)}${(hosts++).toString(36)}`
+    this.cgroup = `/sys/fs/cgroup/unified/${this.name}`
+    mkdirSync(this.cgroup)
+    execFileSync('ip', ['netns', 'add', this.name])
+    this.ip('link set lo up')
+  }
+
+  /** Runs `ip` in the namespace. */
+  ip(command: string): string {
+    return execFileSync('ip', ['-n', this.name, ...command.split(' ')], { encoding: 'utf8' })
+  }
+
+  /** The command that runs another inside the namespace and the cgroup. */
+  wrap(command: readonly string[], cgroup = this.cgroup): string[] {
+    const script = `echo 0 > ${cgroup}/cgroup.procs && exec nsenter --net=/run/netns/${this.name} -- "$@"`
+    return ['sh', '-c', script, 'sh', ...command]
+  }
+
+  start(command: readonly string[], cgroup?: string): ChildProcess {
+    const [program = '', ...args] = this.wrap(command, cgroup)
+    return spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'] })
+  }
+
+  async run(command: readonly string[], cgroup?: string, timeoutMs = 30_000): Promise<CommandResult> {
+    const [program = '', ...args] = this.wrap(command, cgroup)
+    const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'], timeout: timeoutMs })
+    const closed = new Promise<number | null>((resolve, reject) =>
+      child.on('close', resolve).on('error', reject),
+    )
+    const [stdout, stderr, exitCode] = await Promise.all([text(child.stdout), text(child.stderr), closed])
+    return { exitCode, stdout, stderr }
+  }
+
+  /** Runs a Python program with clients' sockets; its standard output is JSON. */
+  async python<T>(program: string, ...args: string[]): Promise<T> {
+    const result = await this.run(['python3', '-c', program, ...args])
+    if (result.exitCode !== 0)
+      throw new Error(`python exit ${result.exitCode}\n${result.stdout}${result.stderr}`)
+    return JSON.parse(result.stdout) as T
+  }
+
+  /** An agent for this host; disposed of with it. */
+  agent(suffix = '', cgroup = this.cgroup): TestAgent {
+    const agent = new TestAgent(this, `${this.name}${suffix}`, cgroup)
+    this.#agents.push(agent)
+    return agent
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const agent of this.#agents.splice(0)) await agent[Symbol.asyncDispose]()
+    execFileSync('ip', ['netns', 'del', this.name])
+    await removeCgroup(this.cgroup)
+  }
+}
+
+async function removeCgroup(path: string): Promise<void> {
+  for (const entry of readdirSync(path, { withFileTypes: true }))
+    if (entry.isDirectory()) await removeCgroup(join(path, entry.name))
+  for (let attempt = 0; ; attempt++) {
+    try {
+      rmdirSync(path)
+      return
+    } catch (reason) {
+      // A process that has just ended may still be counted in it.
+      if (attempt === 50) throw reason
+      await sleep(20)
+    }
+  }
+}
+
+/** An agent process on manifests of the test's own. */
+export class TestAgent implements AsyncDisposable {
+  readonly instance: string
+  readonly #host: TestHost
+  readonly #cgroup: string
+  readonly #state = mkdtempSync(join(tmpdir(), 'kpng-test-'))
+  #process: ChildProcess | undefined
+  #log = ''
+
+  constructor(host: TestHost, instance: string, cgroup: string) {
+    this.#host = host
+    this.instance = instance
+    this.#cgroup = cgroup
+  }
+
+  /** What the agent has written to standard error, of all its lives. */
+  get log(): string {
+    return this.#log
+  }
+
+  get pid(): number {
+    const pid = this.#process?.pid
+    if (pid === undefined) throw new Error('the agent is not running')
+    return pid
+  }
+
+  /** Replaces the manifests by rename, as an atomic writer does. */
+  write(objects: readonly unknown[]): void {
+    const path = join(this.#state, 'objects.json')
+    writeFileSync(`${path}.part`, JSON.stringify({ apiVersion: 'v1', kind: 'List', items: objects }))
+    renameSync(`${path}.part`, path)
+  }
+
+  /** Starts the agent; resolves when its first view is in the kernel. */
+  async start(options: readonly string[] = [], nodeName = 'node-a'): Promise<void> {
+    this.spawn(options, nodeName)
+    await this.sync()
+  }
+
+  /** Starts the agent and does not wait for anything. */
+  spawn(options: readonly string[] = [], nodeName = 'node-a'): ChildProcess {
+    const child = this.#host.start(
+      [
+        kpngPath,
+        ...['file', '-i', this.#state, 'to-ebpf', '--node-name', nodeName],
+        ...['--instance', this.instance, '--cgroup-root', this.#cgroup, ...options],
+      ],
+      this.#host.cgroup,
+    )
+    child.stderr?.on('data', (piece: Buffer) => {
+      this.#log += piece.toString()
+    })
+    this.#process = child
+    return child
+  }
+
+  /** Writes the manifests and waits until the kernel has them. */
+  async apply(objects: readonly unknown[]): Promise<AgentAnswer> {
+    this.write(objects)
+    return await this.sync()
+  }
+
+  /** POST /v1/sync; waits for the agent to come up, 20 seconds at most. */
+  async sync(): Promise<AgentAnswer> {
+    const deadline = performance.now() + 20_000
+    for (;;) {
+      try {
+        return await postSync(`/run/kpng/${this.instance}/status.sock`)
+      } catch (reason) {
+        const exited = this.#process?.exitCode !== null
+        if (exited || performance.now() > deadline)
+          throw new Error(`the agent does not answer (exit ${this.#process?.exitCode}): ${this.#log}`, {
+            cause: reason,
+          })
+        await sleep(20)
+      }
+    }
+  }
+
+  /** Ends the agent and waits until it is gone; the datapath stays. Gives the exit code. */
+  async stop(signal: NodeJS.Signals = 'SIGTERM'): Promise<number | null> {
+    const child = this.#process
+    this.#process = undefined
+    if (child === undefined || child.exitCode !== null || child.signalCode !== null)
+      return child?.exitCode ?? null
+    const gone = new Promise<number | null>(resolve => child.once('exit', resolve))
+    child.kill(signal)
+    return await gone
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop('SIGKILL')
+    rmSync(this.#state, { recursive: true, force: true })
+    await kpngOk(['cleanup', '--instance', this.instance])
+  }
+}
+
+/** What the status API answers, as far as tests look at it. */
+export interface AgentAnswer {
+  readonly synced: boolean
+  readonly revision: number
+  readonly problems: ReadonlyArray<{ where: string; field: string; message: string }>
+  readonly datapath: Record<string, unknown>
+}
+
+function postSync(socketPath: string): Promise<AgentAnswer> {
+  const { promise, resolve, reject } = Promise.withResolvers<AgentAnswer>()
+  const call = request({ socketPath, method: 'POST', path: '/v1/sync', timeout: 60_000 }, response => {
+    text(response).then(body => {
+      if (response.statusCode === 200) resolve(JSON.parse(body) as AgentAnswer)
+      else reject(new Error(`status ${response.statusCode}: ${body}`))
+    }, reject)
+  })
+  call.on('error', reject).end()
+  return promise
+}
