@@ -47,6 +47,13 @@ enum reason {
 	REASON_MAX,
 };
 
+/* Where an event happened. Append only. */
+enum hook {
+	HOOK_CONNECT = 0,
+	HOOK_SENDMSG = 1,
+	HOOK_POST_BIND = 2,
+};
+
 /*
  * Frontends. Written by U only when a Service changes, read by K on each connect and sendmsg. Full: the
  * Service does not fit, it is reported and retried, others go on. addr 0 = any of this node's NodePort
@@ -159,9 +166,14 @@ struct service_name {
  * What a socket was translated from and to. Written by K in connect and sendmsg, read by getpeername, recvmsg,
  * sock_release and the iterators. Lives and dies with the socket. Addresses are IPv6, IPv4 in mapped form.
  */
+enum sk_tcp_flag {
+	SK_TCP_USED = 1, /* describes the connection that the socket has */
+	SK_TCP_OPEN = 2, /* counted in backend_count.open */
+};
+
 struct sk_tcp {
 	__u8 version;
-	__u8 flags;
+	__u8 flags; /* enum sk_tcp_flag */
 	__be16 vip_port;
 	__be16 backend_port;
 	__u16 generation;
@@ -175,6 +187,13 @@ struct sk_tcp {
 
 enum udp_flow_flag {
 	UDP_FLOW_USED = 1,
+	UDP_FLOW_OPEN = 2, /* counted in backend_count.open; connected only */
+	UDP_FLOW_SHARED = 4, /* another VIP of the socket has this backend: last_used_ns says whose a reply is */
+	UDP_FLOW_DIRECT = 8, /* the socket has since sent to the backend itself: replies are not the VIP's */
+};
+
+enum sk_udp_flag {
+	SK_UDP_OVERFLOW = 1, /* rsk may hold more flows */
 };
 
 struct udp_flow {
@@ -185,15 +204,17 @@ struct udp_flow {
 	__u32 backend; /* id */
 	__u32 service_port; /* id */
 	__u16 generation;
-	__u16 flags;
-	__u64 last_used_ns; /* CLOCK_MONOTONIC; orders the slots, refreshed at most once a second */
+	__u16 flags; /* enum udp_flow_flag; written last, cleared first */
+	__u64 last_used_ns; /* CLOCK_MONOTONIC; refreshed at most once a second, always if shared */
+	__u32 hint; /* slot where the backend was last seen; checked on use, saves the binary search */
+	__u32 reserved;
 };
 
 #define UDP_SLOTS 4
 
 struct sk_udp {
 	__u8 version;
-	__u8 flags;
+	__u8 flags; /* enum sk_udp_flag */
 	__u16 reserved;
 	__u32 tgid;
 	struct udp_flow connected; /* set while the socket is connect()ed to a Service */
@@ -265,7 +286,7 @@ struct event {
 	__u32 service_port;
 	__u32 tgid;
 	__u8 proto;
-	__u8 hook;
+	__u8 hook; /* enum hook */
 	__u8 reason; /* enum reason */
 	__u8 family;
 };
@@ -450,7 +471,10 @@ struct {
 	enum scope scope;
 	enum algorithm algorithm;
 	enum reason reason;
+	enum hook hook;
 	enum addr_flag addr_flag;
+	enum sk_tcp_flag sk_tcp_flag;
 	enum udp_flow_flag udp_flow_flag;
+	enum sk_udp_flag sk_udp_flag;
 	enum rsk_kind rsk_kind;
 } bindings SEC(".bpf2ts");
