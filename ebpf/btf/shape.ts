@@ -166,8 +166,10 @@ class ShapeReader {
     let values = 0
     for (const member of type.members) {
       const found = this.#member(type, member, depth)
-      fields.push(...found.fields)
+      for (const field of found.fields) fields.push(field)
       values += found.values
+      // Before more is copied: anonymous structs can nest so that fields double at each level.
+      if (values > MAX_VALUES) throw this.#btf.bad(`struct ${type.name} is too big: ${values} values`)
     }
     this.#assertApart(type, fields)
     return { shape: { kind: 'struct', name: type.name, size: type.size, fields }, values }

@@ -1,0 +1,31 @@
+import { EbpfError } from '../error.ts'
+import type { Codec } from '../map.ts'
+import { readBtf } from '../sys/btf.ts'
+import { Btf } from './btf.ts'
+import { codecFromBtf, type DynamicValue } from './dynamic-codec.ts'
+
+/** What the kernel says about the BTF of a map. */
+export interface MapBtfInfo {
+  readonly name: string
+  readonly btfId: number
+  readonly btfKeyTypeId: number
+  readonly btfValueTypeId: number
+}
+
+export interface MapCodecs {
+  readonly btf: Btf
+  readonly key: Codec<DynamicValue>
+  readonly value: Codec<DynamicValue>
+}
+
+/**
+ * Codecs for a map in the kernel, from the BTF that it was made with: for maps that another version pinned. Throws
+ * NOT_FOUND for a map without BTF, PERMISSION.
+ */
+export function mapCodecs(info: MapBtfInfo): MapCodecs {
+  if (info.btfId === 0 || info.btfValueTypeId === 0) {
+    throw new EbpfError('NOT_FOUND', `map ${info.name} was made without BTF`)
+  }
+  const btf = Btf.parse(readBtf(info.btfId), `BTF of map ${info.name}`)
+  return { btf, key: codecFromBtf(btf, info.btfKeyTypeId), value: codecFromBtf(btf, info.btfValueTypeId) }
+}
