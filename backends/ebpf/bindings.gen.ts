@@ -4,6 +4,7 @@ import {
   array,
   be16,
   be32,
+  bool,
   bytes,
   i32,
   MapFlag,
@@ -37,6 +38,14 @@ export const Algorithm = {
 } as const
 export type Algorithm = (typeof Algorithm)[keyof typeof Algorithm]
 
+/** enum hook, HOOK_*. */
+export const Hook = {
+  CONNECT: 0,
+  SENDMSG: 1,
+  POST_BIND: 2,
+} as const
+export type Hook = (typeof Hook)[keyof typeof Hook]
+
 /** enum reason, REASON_*. */
 export const Reason = {
   NOT_A_SERVICE: 0,
@@ -67,9 +76,25 @@ export const Scope = {
 } as const
 export type Scope = (typeof Scope)[keyof typeof Scope]
 
+/** enum sk_tcp_flag, SK_TCP_*. */
+export const SkTcpFlag = {
+  USED: 1,
+  OPEN: 2,
+} as const
+export type SkTcpFlag = (typeof SkTcpFlag)[keyof typeof SkTcpFlag]
+
+/** enum sk_udp_flag, SK_UDP_*. */
+export const SkUdpFlag = {
+  OVERFLOW: 1,
+} as const
+export type SkUdpFlag = (typeof SkUdpFlag)[keyof typeof SkUdpFlag]
+
 /** enum udp_flow_flag, UDP_FLOW_*. */
 export const UdpFlowFlag = {
   USED: 1,
+  OPEN: 2,
+  SHARED: 4,
+  DIRECT: 8,
 } as const
 export type UdpFlowFlag = (typeof UdpFlowFlag)[keyof typeof UdpFlowFlag]
 
@@ -700,7 +725,7 @@ export const skTcp: StructCodec<SkTcp> = {
   },
 }
 
-/** struct udp_flow, 56 bytes. */
+/** struct udp_flow, 64 bytes. */
 export interface UdpFlow {
   readonly vip: Uint8Array
   readonly backendAddr: Uint8Array
@@ -711,11 +736,12 @@ export interface UdpFlow {
   readonly generation: number
   readonly flags: number
   readonly lastUsedNs: bigint
+  readonly hint: number
 }
 
 export const udpFlow: StructCodec<UdpFlow> = {
   name: 'udp_flow',
-  size: 56,
+  size: 64,
   offsets: {
     vip: 0,
     backendAddr: 16,
@@ -726,8 +752,10 @@ export const udpFlow: StructCodec<UdpFlow> = {
     generation: 44,
     flags: 46,
     lastUsedNs: 48,
+    hint: 56,
   },
   encode(value, into, offset) {
+    zero(into, offset + 60, 4)
     bytes16.encode(value.vip, into, offset)
     bytes16.encode(value.backendAddr, into, offset + 16)
     be16.encode(value.vipPort, into, offset + 32)
@@ -737,6 +765,7 @@ export const udpFlow: StructCodec<UdpFlow> = {
     u16.encode(value.generation, into, offset + 44)
     u16.encode(value.flags, into, offset + 46)
     u64.encode(value.lastUsedNs, into, offset + 48)
+    u32.encode(value.hint, into, offset + 56)
   },
   decode(from, offset) {
     return {
@@ -749,13 +778,14 @@ export const udpFlow: StructCodec<UdpFlow> = {
       generation: u16.decode(from, offset + 44),
       flags: u16.decode(from, offset + 46),
       lastUsedNs: u64.decode(from, offset + 48),
+      hint: u32.decode(from, offset + 56),
     }
   },
 }
 
 const udpFlowX4 = array(udpFlow, 4)
 
-/** struct sk_udp, 312 bytes. */
+/** struct sk_udp, 352 bytes. */
 export interface SkUdp {
   readonly version: number
   readonly flags: number
@@ -766,22 +796,22 @@ export interface SkUdp {
 
 export const skUdp: StructCodec<SkUdp> = {
   name: 'sk_udp',
-  size: 312,
+  size: 352,
   offsets: {
     version: 0,
     flags: 1,
     tgid: 4,
     connected: 8,
-    slot: 64,
+    slot: 72,
   },
   encode(value, into, offset) {
     zero(into, offset + 2, 2)
-    zero(into, offset + 288, 24)
+    zero(into, offset + 328, 24)
     u8.encode(value.version, into, offset)
     u8.encode(value.flags, into, offset + 1)
     u32.encode(value.tgid, into, offset + 4)
     udpFlow.encode(value.connected, into, offset + 8)
-    udpFlowX4.encode(value.slot, into, offset + 64)
+    udpFlowX4.encode(value.slot, into, offset + 72)
   },
   decode(from, offset) {
     return {
@@ -789,7 +819,7 @@ export const skUdp: StructCodec<SkUdp> = {
       flags: u8.decode(from, offset + 1),
       tgid: u32.decode(from, offset + 4),
       connected: udpFlow.decode(from, offset + 8),
-      slot: udpFlowX4.decode(from, offset + 64),
+      slot: udpFlowX4.decode(from, offset + 72),
     }
   },
 }
@@ -1109,7 +1139,29 @@ export const maps = {
 } as const
 
 /** Every program, with the object that it is in and its ELF section. */
-export const programs = {} as const
+export const programs = {
+  connect4: {
+    name: 'connect4',
+    object: 'sock',
+    section: 'cgroup/connect4',
+  },
+} as const
 
 /** Every constant that a loader may set before it loads, with the objects that have it. */
-export const constants = {} as const
+export const constants = {
+  eventsEnabled: {
+    name: 'events_enabled',
+    objects: ['sock'],
+    codec: bool,
+  },
+  recordTcp: {
+    name: 'record_tcp',
+    objects: ['sock'],
+    codec: bool,
+  },
+  useSetRetval: {
+    name: 'use_set_retval',
+    objects: ['sock'],
+    codec: bool,
+  },
+} as const
