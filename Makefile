@@ -8,7 +8,7 @@ TESTS := '**/*.test.ts'
 
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
-.PHONY: help demo test check quick format bytecode bench leaks fresh clean setup setup-build setup-node root
+.PHONY: help demo test check quick format bytecode bindings bench leaks fresh clean setup setup-build setup-node root
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -33,6 +33,9 @@ format: setup-build ## format and fix what the tools can fix
 
 bytecode: setup-build ## compile the BPF objects
 	@hack/bytecode
+
+bindings: setup-build ## generate the bindings of the maps anew, from the BPF objects
+	@$(NODE) ebpf/bpf2ts/main.ts -o backends/ebpf/bindings.gen.ts backends/ebpf/bpf/build/*.bpf.o
 
 bench: setup ## measure, into bench/results (needs root)
 	@$(NODE) bench/main.ts
