@@ -10,7 +10,7 @@ export function owners(traces: readonly Trace[]): Set<string> {
   const found = new Set<string>()
   for (const { kind, text } of traces) {
     const cgroup = kind === 'cgroup' ? /\/kpng-([^/\s]+)$/.exec(text)?.[1] : undefined
-    const directory = /^(?:\/run|\/sys\/fs\/bpf)\/kpng\/([^/\s]+)$/.exec(text)?.[1]
+    const directory = /^(?:\/run\/kpng|\/run\/kpng\/lab|\/sys\/fs\/bpf\/kpng)\/([^/\s]+)$/.exec(text)?.[1]
     const name = cgroup ?? directory
     if (name !== undefined) found.add(name)
   }
@@ -21,7 +21,13 @@ export function owners(traces: readonly Trace[]): Set<string> {
 export function belongsTo(trace: Trace, names: ReadonlySet<string>): boolean {
   const ends = (text: string, at: number): boolean => at === text.length || /[-/\s:.)]/.test(text[at] ?? '')
   for (const name of names) {
-    for (const mark of [`/kpng-${name}`, `/kpng/${name}`, `--name ${name}`, `--instance ${name}`]) {
+    for (const mark of [
+      `/kpng-${name}`,
+      `/kpng/${name}`,
+      `/kpng/lab/${name}`,
+      `--name ${name}`,
+      `--instance ${name}`,
+    ]) {
       for (let at = trace.text.indexOf(mark); at >= 0; at = trace.text.indexOf(mark, at + 1)) {
         if (ends(trace.text, at + mark.length)) return true
       }

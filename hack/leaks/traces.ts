@@ -33,6 +33,9 @@ const mountsOf = (type: string): string[] =>
     .filter(fields => fields[2] === type)
     .map(fields => fields[1] ?? '')
 
+/** Where the lab keeps what is not in the kernel, one directory a lab. */
+const labs = '/run/kpng/lab'
+
 /** Everything that is there now, whoever made it. `root` is the checkout whose processes count. */
 export function listTraces(root: string): Trace[] {
   const processes = processTraces(root)
@@ -42,7 +45,8 @@ export function listTraces(root: string): Trace[] {
     ...mountsOf('cgroup2').flatMap(dir => named('cgroup', dir, /^kpng/)),
     ...named('pin', '/sys/fs/bpf', /^kpng.+/),
     ...named('pin', '/sys/fs/bpf/kpng', /./),
-    ...named('run directory', '/run/kpng', /./),
+    ...named('run directory', '/run/kpng', /./).filter(trace => trace.id !== labs),
+    ...named('lab', labs, /./),
     ...named('temporary file', tmpdir(), /^kpng/),
     ...processes.filter(trace => trace.kind !== 'attended'),
     ...bpfTraces(new Map(processes.map(trace => [Number(trace.id), trace.text]))),
