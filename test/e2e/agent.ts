@@ -1,4 +1,9 @@
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
+import {
+  type ChildProcess,
+  type ChildProcessWithoutNullStreams,
+  execFileSync,
+  spawn,
+} from 'node:child_process'
 import { mkdirSync, mkdtempSync, readdirSync, renameSync, rmdirSync, rmSync, writeFileSync } from 'node:fs'
 import { request } from 'node:http'
 import { tmpdir } from 'node:os'
@@ -14,6 +19,7 @@ export class TestHost implements AsyncDisposable {
   readonly name: string
   readonly cgroup: string
   readonly #agents: TestAgent[] = []
+  readonly #servers: ChildProcess[] = []
 
   constructor() {
     this.name = `kpng-h${process.pid.toString(36)}${(hosts++).toString(36)}`
@@ -37,6 +43,23 @@ export class TestHost implements AsyncDisposable {
   start(command: readonly string[], cgroup?: string): ChildProcess {
     const [program = '', ...args] = this.wrap(command, cgroup)
     return spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'] })
+  }
+
+  startWithInput(command: readonly string[]): ChildProcessWithoutNullStreams {
+    const [program = '', ...args] = this.wrap(command)
+    return spawn(program, args, { stdio: 'pipe' })
+  }
+
+  /** TCP servers that accept and close, and UDP servers that answer with their own address, until the host goes. */
+  async listen(sockets: ReadonlyArray<{ address: string; port: number; protocol?: 'udp' }>): Promise<void> {
+    const words = sockets.map(({ address, port, protocol = 'tcp' }) => `${protocol} ${address} ${port}`)
+    const child = this.start(['python3', join(import.meta.dirname, 'servers.py'), ...words])
+    this.#servers.push(child)
+    await new Promise<void>((resolve, reject) => {
+      child.stdout?.once('data', () => resolve())
+      child.stderr?.once('data', (piece: Buffer) => reject(new Error(piece.toString())))
+      child.once('error', reject)
+    })
   }
 
   async run(command: readonly string[], cgroup?: string, timeoutMs = 30_000): Promise<CommandResult> {
@@ -66,6 +89,7 @@ export class TestHost implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     for (const agent of this.#agents.splice(0)) await agent[Symbol.asyncDispose]()
+    for (const server of this.#servers.splice(0)) server.kill('SIGKILL')
     execFileSync('ip', ['netns', 'del', this.name])
     await removeCgroup(this.cgroup)
   }
@@ -114,8 +138,12 @@ export class TestAgent implements AsyncDisposable {
 
   /** Replaces the manifests by rename, as an atomic writer does. */
   write(objects: readonly unknown[]): void {
+    this.writeRaw(JSON.stringify({ apiVersion: 'v1', kind: 'List', items: objects }))
+  }
+
+  writeRaw(content: string): void {
     const path = join(this.#state, 'objects.json')
-    writeFileSync(`${path}.part`, JSON.stringify({ apiVersion: 'v1', kind: 'List', items: objects }))
+    writeFileSync(`${path}.part`, content)
     renameSync(`${path}.part`, path)
   }
 

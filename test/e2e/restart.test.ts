@@ -1,0 +1,127 @@
+import assert from 'node:assert/strict'
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { type TestAgent, TestHost } from './agent.ts'
+import { kpng, kpngOk } from './lab.ts'
+import { startLoad } from './load.ts'
+import { endpointSlice, node, service } from './manifests.ts'
+
+const web = (backends: readonly string[]): unknown[] => [
+  node('node-a', ['192.168.78.1']),
+  service({ name: 'web', clusterIPs: ['10.96.0.1'], ports: [{ port: 80 }] }),
+  endpointSlice({ service: 'web', ports: [{ port: 8080 }], endpoints: backends }),
+]
+
+const backends = ['10.180.0.1', '10.180.0.2', '10.180.0.3']
+
+/** A host on which the three backends listen. */
+async function hostWithBackends(): Promise<TestHost> {
+  const host = new TestHost()
+  for (const address of backends) host.ip(`addr add ${address}/32 dev lo`)
+  await host.listen(backends.map(address => ({ address, port: 8080 })))
+  return host
+}
+
+const programmed = async (agent: TestAgent): Promise<string> =>
+  await kpngOk(['get', 'maps', '--instance', agent.instance])
+
+test('kill -9 of the agent and its restart fail no connection', async () => {
+  await using host = await hostWithBackends()
+  const agent = host.agent()
+  agent.write(web(backends))
+  await agent.start()
+  await using load = await startLoad(host, '10.96.0.1', 80, 3000)
+  for (let round = 0; round < 3; round++) {
+    await agent.stop('SIGKILL')
+    await sleep(100)
+    await agent.start()
+  }
+  const result = await load.finish()
+  assert.deepEqual(result.failed, {})
+  assert.ok(result.ok > 500, `only ${result.ok} connections were made`)
+})
+
+test('a restarted agent adopts ids, maps and links: what the kernel has stays to the letter', async () => {
+  await using host = await hostWithBackends()
+  const agent = host.agent()
+  agent.write(web(backends))
+  await agent.start()
+  // Ids in an order that a fresh start would not give.
+  await agent.apply(web(['10.180.0.3']))
+  await agent.apply(web(['10.180.0.1', '10.180.0.3']))
+  const before = await programmed(agent)
+  assert.equal(await agent.stop('SIGTERM'), 0)
+  assert.equal(await programmed(agent), before, 'SIGTERM leaves the datapath')
+  await agent.start()
+  assert.equal(await programmed(agent), before)
+})
+
+test('endpoints that changed while the agent was dead are served as soon as it is back', async () => {
+  await using host = await hostWithBackends()
+  const agent = host.agent()
+  agent.write(web(['10.180.0.1']))
+  await agent.start()
+  await agent.stop('SIGKILL')
+  agent.write(web(['10.180.0.2']))
+  await agent.start()
+  const lines = await programmed(agent)
+  assert.match(lines, /10\.180\.0\.2:8080/)
+  assert.doesNotMatch(lines, /10\.180\.0\.1:8080/)
+})
+
+test('nothing is pruned before the source has been read completely', async () => {
+  await using host = await hostWithBackends()
+  const agent = host.agent()
+  agent.write(web(backends))
+  await agent.start()
+  const before = await programmed(agent)
+  await agent.stop('SIGKILL')
+  // Half a file: it cannot be parsed, and there is no last good state in this process.
+  agent.writeRaw('{"apiVersion": "v1", "kind": "List", "items": [')
+  agent.spawn()
+  await sleep(1500)
+  assert.equal(await programmed(agent), before)
+  agent.write(web(backends))
+  await agent.sync()
+  assert.equal(await programmed(agent), before)
+})
+
+test('the maps grow by a new generation, under load, without a failed connection', async () => {
+  await using host = await hostWithBackends()
+  const agent = host.agent()
+  agent.write(web(backends))
+  await agent.start(['--max-endpoints', '64', '--max-service-ports', '64', '--max-frontends', '64'])
+  await using load = await startLoad(host, '10.96.0.1', 80, 3000)
+  const before = await programmed(agent)
+  for (const size of ['128', '256', '100']) {
+    await agent.stop('SIGKILL')
+    await agent.start(['--max-endpoints', size, '--max-service-ports', size, '--max-frontends', size])
+  }
+  const result = await load.finish()
+  assert.deepEqual(result.failed, {})
+  const ids = (lines: string): string[] => lines.match(/#\d+ [\d.]+:\d+/g) ?? []
+  assert.ok(ids(before).length >= 3)
+  assert.deepEqual(ids(await programmed(agent)), ids(before), 'ids go along')
+})
+
+test('cleanup removes every trace, and refuses while the agent runs', async () => {
+  await using host = await hostWithBackends()
+  const agent = host.agent()
+  agent.write(web(backends))
+  await agent.start()
+  const refused = await kpng(['cleanup', '--instance', agent.instance])
+  assert.equal(refused.exitCode, 1)
+  assert.match(refused.stderr, /is running \(pid \d+\)/)
+  await agent.stop('SIGKILL')
+  await kpngOk(['cleanup', '--instance', agent.instance])
+  assert.equal(existsSync(join('/sys/fs/bpf/kpng', agent.instance)), false)
+  assert.equal(existsSync(join('/run/kpng', agent.instance)), false)
+  const probe = await host.run([
+    'python3',
+    '-c',
+    'import socket; socket.create_connection(("10.96.0.1", 80), 1)',
+  ])
+  assert.match(probe.stderr, /Network is unreachable/, 'no program is attached any more')
+})
