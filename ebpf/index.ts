@@ -1,20 +1,25 @@
 export * from './bpf-map.ts'
 export { Btf } from './btf/btf.ts'
-export {
-  codecFromBtf,
-  type DynamicRecord,
-  type DynamicValue,
-  recordCodecFromBtf,
-} from './btf/dynamic-codec.ts'
-export { type MapBtfInfo, type MapCodecs, mapCodecs } from './btf/map-codecs.ts'
 export { type MapDefinition, mapDefinitions } from './btf/map-definitions.ts'
 export type * from './btf/types.ts'
 export * from './codec.ts'
 export * from './error.ts'
-export * from './keyed-map.ts'
+export { type Feature, features, type Outcome, probe } from './features.ts'
+export { keyedMap, type MapOptions, perCpuMap } from './keyed-map.ts'
+export * from './link/cgroup.ts'
+export * from './link/iter.ts'
+export * from './link/link.ts'
 export * from './map.ts'
 export * from './map-spec.ts'
 export * from './memory-map.ts'
+export * from './object.ts'
 export { countCpus, possibleCpus } from './per-cpu.ts'
 export { ensureBpffs, onBpffs, unpin } from './pin.ts'
+export * from './program.ts'
 export { AttachType, LinkType, MapFlag, MapType, ProgramType } from './sys/bpf-enum.ts'
+export { errnoName } from './sys/errno.ts'
+export type { Fd } from './sys/fd.ts'
+export { lockFile } from './sys/file.ts'
+export type { ProgramSpec } from './sys/object-file.ts'
+export type { ConstantSpec, ConstantValue } from './sys/rodata.ts'
+export * from './verifier-error.ts'

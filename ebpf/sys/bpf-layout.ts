@@ -126,6 +126,11 @@ export const linkUpdateAttr = layout(16, {
   old_prog_fd: [12, 4],
 })
 
+/** union bpf_iter_link_info for iterators over a map. */
+export const iterLinkInfoMap = layout(4, {
+  map_fd: [0, 4],
+})
+
 /** LINK_DETACH too, which reads link_fd alone. */
 export const iterCreateAttr = layout(8, {
   link_fd: [0, 4],
@@ -179,10 +184,10 @@ export const linkInfoCgroup = layout(12, {
 })
 
 /** struct { iter } of bpf_link_info, for iterators over a map. */
-export const linkInfoIter = layout(20, {
+export const linkInfoIter = layout(16, {
   target_name: [0, 8],
   target_name_len: [8, 4],
-  map_id: [16, 4],
+  map_id: [12, 4],
 })
 
 export const LINK_INFO_UNION = 16

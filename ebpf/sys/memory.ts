@@ -14,9 +14,9 @@ export const textOf = (bytes: Uint8Array): string => {
   return new TextDecoder().decode(end < 0 ? bytes : bytes.subarray(0, end))
 }
 
-/** Bytes at an address that another library owns, copied. */
-export const copyFrom = (address: number, length: number): Uint8Array =>
-  new Uint8Array(koffi.view(address, length)).slice()
+/** Bytes at an address that another library owns: shared, and valid for as long as it keeps them. */
+export const bytesAt = (address: number | bigint, length: number): Uint8Array =>
+  new Uint8Array(koffi.view(address, length))
 
 /** Memory shared with the kernel. After dispose `buffer` must not be touched: the pages are gone. */
 export interface Mapping extends Disposable {
@@ -71,7 +71,7 @@ export const mapFd = (
 export const reserveMemory = (length: number): Mapping & { readonly address: number } =>
   map('memory', length, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0)
 
-/** In bytes. The kernels of both machines are used with 4 KiB pages; arm64 also comes with 16 and 64 KiB. */
-export const pageSize = (): number => (libcPageSize ??= getpagesize())
-let libcPageSize: number | undefined
-const getpagesize = koffi.load(null).func('getpagesize', 'int', []) as () => number
+const getpagesize = koffi.load(null).func('int getpagesize()')
+
+/** In bytes: 4 KiB on amd64; 4, 16 or 64 on arm64. */
+export const pageSize = (): number => getpagesize()

@@ -23,6 +23,13 @@ export class Struct<N extends string> {
     }
   }
 
+  /** A copy of bytes that the kernel wrote; as many as the layout has. */
+  static of<N extends string>(layout: Layout<N>, bytes: Uint8Array): Struct<N> {
+    const struct = new Struct(layout)
+    struct.bytes.set(bytes.subarray(0, layout.size))
+    return struct
+  }
+
   /** An array of bytes is pointed to where the field is 8 bytes wide (an __aligned_u64), else copied in. */
   set(name: N, value: number | bigint | Uint8Array): void {
     const [offset, size] = this.#layout.fields[name]
@@ -57,10 +64,5 @@ export class Struct<N extends string> {
   slice(name: N): Uint8Array {
     const [offset, size] = this.#layout.fields[name]
     return this.bytes.subarray(offset, offset + size)
-  }
-
-  /** What the field points to, as last set. */
-  held(name: N): Uint8Array | undefined {
-    return this.#held.get(name)
   }
 }
