@@ -1,5 +1,12 @@
 export * from './bpf-map.ts'
 export { Btf } from './btf/btf.ts'
+export {
+  codecFromBtf,
+  type DynamicRecord,
+  type DynamicValue,
+  recordCodecFromBtf,
+} from './btf/dynamic-codec.ts'
+export { type MapBtfInfo, type MapCodecs, mapCodecs } from './btf/map-codecs.ts'
 export { type MapDefinition, mapDefinitions } from './btf/map-definitions.ts'
 export type * from './btf/types.ts'
 export * from './codec.ts'
