@@ -4,7 +4,6 @@
 NODE := $(CURDIR)/node_modules/.bin/node
 BIN := $(CURDIR)/node_modules/.bin
 C_SOURCES = $(shell git ls-files '*.c' '*.h')
-TESTS := '**/*.test.ts'
 
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
@@ -14,7 +13,7 @@ help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: setup ## a cluster in a lab, a tour of what the proxy does, then the lab is yours (needs root)
-	@hack/demo
+	@$(NODE) cmd/kpng/demo/main.ts
 
 test: setup ## the checks, then all tests, privileged ones included, then that nothing was left behind (needs root)
 	@hack/check
