@@ -121,17 +121,17 @@ export function wireClient(work: IpWork, lab: string, address: string, client: C
 }
 
 /**
- * Arguments for `ip -4` and `ip -6` in the fabric: what comes from the client goes to the node, wherever it
- * is addressed to. Without a node it follows the fabric's own routes.
+ * For `ip -4` and `ip -6` in the fabric: what comes from the client goes to its node, wherever it is addressed
+ * to. undefined without a node: then it follows the fabric's own routes.
  */
-export function clientRules(state: LabState, client: ClientState): string[][] {
-  const rule = ['iif', `c${client.index}`, 'priority', `${1_000 + client.index}`]
+export function clientRule(state: LabState, client: ClientState): string[] | undefined {
   const node = client.via === null ? undefined : state.nodes[client.via]
-  if (node === undefined) return []
-  return [['rule', 'add', ...rule, 'lookup', `${nodeTable(node)}`]]
+  if (node === undefined) return undefined
+  const priority = `${1_000 + client.index}`
+  return ['iif', `c${client.index}`, 'priority', priority, 'lookup', `${nodeTable(node)}`]
 }
 
-/** Devices that a router's namespace needs to know before they are made: forward, no redirects, no DAD. */
+/** What a router's namespace must be told before it gets devices: forward, no redirects, no DAD. */
 export const routerSysctls: Readonly<Record<string, string>> = {
   'net.ipv4.ip_forward': '1',
   'net.ipv4.conf.all.rp_filter': '0',

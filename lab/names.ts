@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { KpngError } from '@kpng/api'
 
@@ -46,6 +47,7 @@ export const nodeNetns = (lab: string, node: string): string =>
 export const podNetns = (lab: string, address: string): string => netnsName(lab, `pod_${address}`)
 export const clientNetns = (lab: string, address: string): string => netnsName(lab, `client_${address}`)
 export const netnsPath = (netns: string): string => join(netnsRoot, netns)
+export const namespaceExists = (netns: string): boolean => existsSync(netnsPath(netns))
 
 /** The lab that a namespace belongs to; undefined when it is no lab's. */
 export function labOfNetns(netns: string): string | undefined {

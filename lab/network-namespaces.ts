@@ -1,7 +1,7 @@
-import { existsSync, readdirSync } from 'node:fs'
+import { readdirSync } from 'node:fs'
 import { KpngError } from '@kpng/api'
 import { type IpFailure, IpWork, runIpWork } from './ip-batch.ts'
-import { labOfNetns, netnsPath } from './names.ts'
+import { labOfNetns, namespaceExists, netnsPath } from './names.ts'
 import { mapLimit, runCommand } from './run-command.ts'
 
 /** Throws kernel when one cannot be made. */
@@ -16,9 +16,9 @@ export async function addNamespaces(names: readonly string[]): Promise<void> {
 export async function deleteNamespaces(names: readonly string[]): Promise<void> {
   const work = new IpWork()
   for (const name of names)
-    if (existsSync(netnsPath(name))) work.host.push({ owner: name, text: `netns del ${name}` })
+    if (namespaceExists(name)) work.host.push({ owner: name, text: `netns del ${name}` })
   const failures = await runIpWork(work)
-  const left = failures.find(failure => existsSync(netnsPath(failure.owner)))
+  const left = failures.find(failure => namespaceExists(failure.owner))
   if (left !== undefined) throw describe(left)
 }
 
@@ -28,7 +28,7 @@ const describe = (failure: IpFailure): KpngError =>
 /** All namespaces of a lab, whether its state knows them or not. */
 export function namespacesOf(lab: string): string[] {
   try {
-    return readdirSync('/run/netns').filter(name => labOfNetns(name) === lab)
+    return readdirSync(netnsPath('')).filter(name => labOfNetns(name) === lab)
   } catch {
     return []
   }

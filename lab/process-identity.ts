@@ -39,7 +39,7 @@ export function isAlive(process: ProcessIdentity): boolean {
 }
 
 /** false when it was gone already. */
-export function signal(target: ProcessIdentity, name: NodeJS.Signals): boolean {
+function signal(target: ProcessIdentity, name: NodeJS.Signals): boolean {
   if (!isAlive(target)) return false
   try {
     return process.kill(target.pid, name)
@@ -49,11 +49,19 @@ export function signal(target: ProcessIdentity, name: NodeJS.Signals): boolean {
 }
 
 /** true once none of them lives. */
-export async function waitForEnd(targets: readonly ProcessIdentity[], timeoutMs: number): Promise<boolean> {
+async function waitForEnd(targets: readonly ProcessIdentity[], timeoutMs: number): Promise<boolean> {
   const deadline = Date.now() + timeoutMs
   while (targets.some(isAlive)) {
     if (Date.now() >= deadline) return false
     await sleep(10)
   }
   return true
+}
+
+/** Gently at first; on return none of them runs, unless the kernel holds one. */
+export async function endProcesses(targets: readonly ProcessIdentity[]): Promise<void> {
+  for (const each of targets) signal(each, 'SIGTERM')
+  if (await waitForEnd(targets, 3_000)) return
+  for (const each of targets) signal(each, 'SIGKILL')
+  await waitForEnd(targets, 3_000)
 }

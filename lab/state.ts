@@ -24,6 +24,8 @@ export interface PodState {
   node: string | null
   /** It has the address of `node` and lives in that node's namespace. */
   readonly inNode: boolean
+  /** A namespace of its own was made for it, now or before. */
+  readonly hasNamespace: boolean
   ports: ServedPort[]
 }
 

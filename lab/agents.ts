@@ -1,0 +1,103 @@
+import { existsSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { KpngError, type Problem } from '@kpng/api'
+import { logTail, startDaemon } from './daemon.ts'
+import { instanceName, instanceRoots, logPath, manifestsPath } from './names.ts'
+import { nodePlace } from './place.ts'
+import { isAlive } from './process-identity.ts'
+import { mapLimit } from './run-command.ts'
+import type { LabState } from './state.ts'
+import { postOnceUp } from './unix-http.ts'
+
+const syncTimeoutMs = 120_000
+
+/** What runs on the nodes of a lab. A test of the lab itself may do without. */
+export interface Agents {
+  /** Starts an agent on each node that has none alive, and records it in the state. */
+  start(state: LabState): Promise<void>
+  /** Has every agent read the manifests now; returns what they complain about. Throws where one fails. */
+  sync(state: LabState): Promise<Problem[]>
+}
+
+/** No agents: only the fabric and its endpoints. */
+export const noAgents: Agents = {
+  start: async () => undefined,
+  sync: async () => [],
+}
+
+/** One `kpng file to-ebpf` per node; `command` is how kpng is started. */
+export function realAgents(command: readonly string[]): Agents {
+  return {
+    async start(state) {
+      await Promise.all(Object.keys(state.nodes).map(name => startAgent(state, name, command)))
+    },
+    async sync(state) {
+      const problems = await mapLimit(Object.keys(state.nodes), 8, name => syncAgent(state, name))
+      return problems.flat()
+    },
+  }
+}
+
+async function startAgent(state: LabState, name: string, command: readonly string[]): Promise<void> {
+  const node = state.nodes[name]
+  if (node === undefined || (node.agent !== undefined && isAlive(node.agent))) return
+  const place = nodePlace(state, name)
+  const argv = [
+    ...command,
+    'file',
+    '-i',
+    manifestsPath(state.name),
+    'to-ebpf',
+    '--node-name',
+    name,
+    '--instance',
+    node.instance,
+    '--cgroup-root',
+    place.cgroup,
+    ...(state.config === null ? [] : ['--config', state.config]),
+  ]
+  node.agent = await startDaemon(argv, agentLog(state, name), { place })
+}
+
+async function syncAgent(state: LabState, name: string): Promise<Problem[]> {
+  const node = state.nodes[name]
+  if (node?.agent === undefined) throw new KpngError('internal', `node ${name} has no agent`)
+  const socket = join('/run/kpng', node.instance, 'status.sock')
+  try {
+    return readProblems(await postOnceUp(node.agent, socket, '/v1/sync', {}, syncTimeoutMs))
+  } catch (reason) {
+    const said = logTail(agentLog(state, name))
+    throw KpngError.from(
+      reason,
+      'io',
+      `agent of node ${name}${said === '' ? '' : ` (its log ends: ${said})`}`,
+    )
+  }
+}
+
+const agentLog = (state: LabState, name: string): string => logPath(state.name, `agent-${name}`)
+
+/** The one thing the lab reads of an agent's answer. */
+function readProblems(answer: unknown): Problem[] {
+  if (typeof answer !== 'object' || answer === null || !('problems' in answer)) return []
+  return Array.isArray(answer.problems) ? (answer.problems as Problem[]) : []
+}
+
+/** Removes what agents that have ended pinned and wrote; without the pins their programs are gone. */
+export function removeInstances(state: LabState): void {
+  for (const { instance } of Object.values(state.nodes))
+    for (const root of instanceRoots) rmSync(join(root, instance), { recursive: true, force: true })
+}
+
+/** Throws conflict where an instance that the plan's nodes need is somebody else's. */
+export function checkInstances(lab: string, nodes: Iterable<string>): void {
+  for (const node of nodes)
+    for (const root of instanceRoots) {
+      const instance = instanceName(lab, node)
+      if (existsSync(join(root, instance)))
+        throw new KpngError(
+          'conflict',
+          `node ${node} needs the instance ${instance}, and ${join(root, instance)} is there already: another lab’s or agent’s; choose another name, or kpng cleanup --instance ${instance}`,
+        )
+    }
+}

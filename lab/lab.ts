@@ -1,0 +1,139 @@
+import { copyFileSync, mkdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { KpngError, type Problem } from '@kpng/api'
+import { type Agents, checkInstances } from './agents.ts'
+import { labCgroup } from './cgroup.ts'
+import { type Desired, readDesired } from './desired.ts'
+import { serveEndpoints, startEndpointServer } from './endpoints.ts'
+import { acquireLock } from './lock.ts'
+import { changeState } from './locked-state.ts'
+import { checkLabName, labDir } from './names.ts'
+import { reshape } from './reshape.ts'
+import { type LabState, requireState, saveState } from './state.ts'
+import { takeDown } from './take-down.ts'
+import { weave, weaveFabric } from './weave.ts'
+
+export interface UpOptions {
+  readonly name: string
+  /** Directory (or file) of manifests. */
+  readonly state: string
+  /** A KubeProxyConfiguration for the agents. */
+  readonly config?: string
+  readonly agents: Agents
+}
+
+export type ApplyOptions = Omit<UpOptions, 'config'>
+
+export interface LabReport {
+  readonly state: LabState
+  /** Bad objects, and what the lab cannot do for them; without duplicates. */
+  readonly problems: readonly Problem[]
+  /** A lab of that name was there and has been taken down first. */
+  readonly replaced: boolean
+}
+
+/**
+ * Makes a lab; on return every pod answers and every agent has synced. What there was of that name is taken
+ * down first. When it fails nothing is left.
+ */
+export async function labUp(options: UpOptions): Promise<LabReport> {
+  const name = checkLabName(options.name)
+  requireRoot()
+  await using _lock = await acquireLock(name, 'operation', 'kpng lab up')
+  const replaced = await takeDown(name)
+  try {
+    mkdirSync(labDir(name), { recursive: true, mode: 0o700 })
+    const desired = readDesired(name, options.state, new Map())
+    checkInstances(name, desired.plan.nodes.keys())
+    saveState(newState(options))
+    await changeState(name, 'kpng lab up', weaveFabric)
+    const report = await carryOut(name, desired, options)
+    await changeState(name, 'kpng lab up', async state => {
+      state.complete = true
+    })
+    return { ...report, state: requireState(name), replaced }
+  } catch (reason) {
+    await takeDown(name)
+    throw reason
+  }
+}
+
+/** Replaces the manifests of a lab; returns when every agent has synced them. Throws not-found. */
+export async function labApply(options: ApplyOptions): Promise<LabReport> {
+  const name = checkLabName(options.name)
+  requireRoot()
+  await using _lock = await acquireLock(name, 'operation', 'kpng lab apply')
+  const { nodes } = requireState(name)
+  const known = new Map(Object.entries(nodes).map(([node, { addresses }]) => [node, addresses]))
+  const report = await carryOut(name, readDesired(name, options.state, known), options)
+  return { ...report, replaced: false }
+}
+
+/** false when there was nothing to take down. */
+export async function labDown(name: string): Promise<boolean> {
+  checkLabName(name)
+  requireRoot()
+  await using _lock = await acquireLock(name, 'operation', 'kpng lab down')
+  return takeDown(name)
+}
+
+async function carryOut(
+  name: string,
+  { plan, copy, problems }: Desired,
+  { agents, state: source }: ApplyOptions,
+): Promise<Omit<LabReport, 'replaced'>> {
+  const wiring = await changeState(name, 'kpng lab', async state => {
+    checkInstances(
+      name,
+      [...plan.nodes.keys()].filter(node => state.nodes[node] === undefined),
+    )
+    state.source = source
+    const reshaping = reshape(state, plan)
+    saveState(state)
+    await startEndpointServer(state)
+    const wiring = await weave(state, reshaping)
+    copy.publish()
+    await agents.start(state)
+    return wiring
+  })
+  const state = requireState(name)
+  const [serving, complaints] = await Promise.all([serveEndpoints(state), agents.sync(state)])
+  copy.removeOthers()
+  const all = [...problems, ...plan.problems, ...wiring, ...serving, ...copy.translate(complaints)]
+  return { state, problems: distinct(all) }
+}
+
+function newState({ name, state: source, config }: UpOptions): LabState {
+  const copied = config === undefined ? null : join(labDir(name), 'config.yaml')
+  if (config !== undefined && copied !== null)
+    try {
+      copyFileSync(config, copied)
+    } catch (reason) {
+      throw KpngError.from(reason, 'io', `configuration ${config}`)
+    }
+  return {
+    version: 1,
+    name,
+    createdAt: new Date().toISOString(),
+    complete: false,
+    cgroup: labCgroup(name),
+    config: copied,
+    source,
+    nextIndex: 1,
+    nodes: {},
+    pods: {},
+    clients: {},
+  }
+}
+
+function distinct(problems: readonly Problem[]): Problem[] {
+  const seen = new Map(
+    problems.map(problem => [JSON.stringify([problem.where, problem.field, problem.message]), problem]),
+  )
+  return [...seen.values()]
+}
+
+function requireRoot(): void {
+  if (process.getuid?.() !== 0)
+    throw new KpngError('unsupported', 'kpng lab needs root: it makes network namespaces and cgroups')
+}
