@@ -77,14 +77,20 @@ const readMapInfo = (fd: Fd): MapInfo => {
   }
 }
 
+export interface CreateMapSpec extends MapSpec {
+  /** What an array of maps holds: a map of the same shape. */
+  readonly inner?: BpfMap
+}
+
 /** Makes an anonymous map. Throws INVALID, NO_MEMORY, PERMISSION. */
-export const createMap = (spec: MapSpec): BpfMap => {
+export const createMap = (spec: CreateMapSpec): BpfMap => {
   const attr = new Struct(mapCreateAttr, {
     map_type: spec.type,
     key_size: spec.keySize,
     value_size: spec.valueSize,
     max_entries: spec.type === MapType.SK_STORAGE ? 0 : spec.maxEntries,
     map_flags: (spec.flags ?? 0) | (spec.type === MapType.SK_STORAGE ? MapFlag.NO_PREALLOC : 0),
+    ...(spec.inner === undefined ? {} : { inner_map_fd: spec.inner.fd.number }),
     map_name: new TextEncoder().encode(spec.name).subarray(0, 15),
   })
   // Socket storage is made with BTF only.
