@@ -1,0 +1,72 @@
+import { rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { type BpfMap, EbpfError, openPinnedMap, openProgramById } from '@kpng/ebpf'
+import { attachedProgram } from './links.ts'
+import { checkMap, type DerivedMap, derivedMaps, type PinnedMap } from './map-set.ts'
+import { generationPath, pinnedGenerations } from './pin-paths.ts'
+
+/** The derived maps of one generation, all open. Owned by whoever opened them. */
+export interface Generation {
+  readonly number: number
+  readonly maps: ReadonlyMap<DerivedMap, BpfMap>
+}
+
+/** Opens a pinned map; undefined where there is none. */
+export function openPin(resources: DisposableStack, directory: string, name: PinnedMap): BpfMap | undefined {
+  try {
+    return resources.use(openPinnedMap(join(directory, name)))
+  } catch (reason) {
+    if (reason instanceof EbpfError && reason.code === 'NOT_FOUND') return undefined
+    throw reason
+  }
+}
+
+/**
+ * The generation that the attached programs look into; where nothing is attached the newest whole one; undefined
+ * where there is none. Half-made ones are not whole: an agent died while it made them.
+ */
+export function currentGeneration(instance: string, resources: DisposableStack): Generation | undefined {
+  const whole = pinnedGenerations(instance)
+    .map(number => openGeneration(instance, number, resources))
+    .filter(generation => generation !== undefined)
+  const attached = attachedProgram(instance, 'connect4')
+  if (attached === undefined) return whole.at(-1)
+  using program = openProgramById(attached)
+  const ids = new Set(program.info().mapIds)
+  return whole.find(({ maps }) => ids.has(maps.get('svc4')?.info.id ?? 0)) ?? whole.at(-1)
+}
+
+function openGeneration(
+  instance: string,
+  number: number,
+  resources: DisposableStack,
+): Generation | undefined {
+  const maps = new Map<DerivedMap, BpfMap>()
+  for (const name of derivedMaps) {
+    const map = openPin(resources, generationPath(instance, number), name)
+    if (map === undefined) return undefined
+    maps.set(name, map)
+  }
+  return { number, maps }
+}
+
+/** Why a generation cannot be gone on with: another layout or another size. undefined: it can. */
+export function generationMismatch(
+  generation: Generation,
+  entries: Readonly<Partial<Record<PinnedMap, number>>>,
+): string | undefined {
+  try {
+    for (const [name, map] of generation.maps)
+      checkMap(`map ${name} of generation ${generation.number}`, map, name, entries[name])
+    return undefined
+  } catch (reason) {
+    if (reason instanceof EbpfError && reason.code === 'LAYOUT') return reason.message
+    throw reason
+  }
+}
+
+/** Takes the pins of all generations but one away. Maps live on while a program looks into them. */
+export function removeOtherGenerations(instance: string, keep: readonly number[]): void {
+  for (const number of pinnedGenerations(instance))
+    if (!keep.includes(number)) rmSync(generationPath(instance, number), { recursive: true, force: true })
+}

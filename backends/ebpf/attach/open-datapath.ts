@@ -1,0 +1,193 @@
+import { existsSync, mkdirSync, unlinkSync } from 'node:fs'
+import { join } from 'node:path'
+import { KpngError } from '@kpng/api'
+import { type BpfMap, EbpfError, ensureBpffs, type LoadedObject, loadObject, type Program } from '@kpng/ebpf'
+import {
+  currentGeneration,
+  type Generation,
+  generationMismatch,
+  openPin,
+  removeOtherGenerations,
+} from './generation.ts'
+import { attachHooks, refuseSharedCgroup } from './links.ts'
+import {
+  type CountMap,
+  checkMap,
+  countMaps,
+  type DerivedMap,
+  derivedMaps,
+  entriesOf,
+  type LivingMap,
+  livingMaps,
+  type PinnedMap,
+  type Sizes,
+} from './map-set.ts'
+import { countPath, generationPath, instancePath, livingPath, pinnedGenerations } from './pin-paths.ts'
+
+export interface DatapathOptions {
+  readonly instance: string
+  /** cgroup2 directory whose sockets are served. */
+  readonly cgroup: string
+  readonly sizes: Sizes
+  /** Socket records for TCP too, so that getpeername shows the Service. */
+  readonly recordTcp: boolean
+  /** Flow and drop events to the ring buffer. */
+  readonly events: boolean
+  readonly protectNodePorts: boolean
+  /** Where the compiled objects are. */
+  readonly objectDirectory: string
+}
+
+const sockObject = 'sock.bpf.o'
+const iterObject = 'sock_iter.bpf.o'
+
+/**
+ * The loaded programs and open maps of an instance. Opening changes nothing that runs: the programs of a previous
+ * agent go on until `attach`, which the caller calls when the maps hold a complete view.
+ */
+export class Datapath implements Disposable {
+  readonly #options: DatapathOptions
+  readonly #resources: DisposableStack
+  readonly #sock: LoadedObject
+  readonly #iterators: LoadedObject
+  readonly generation: number
+  /** The maps of the generation in force before, where it could not be gone on with; undefined after `attach`. */
+  #previous: Generation | undefined
+  /** Why there is a new generation; undefined where the maps of the previous agent are used on. */
+  readonly newGenerationReason: string | undefined
+
+  private constructor(options: DatapathOptions, resources: DisposableStack) {
+    this.#options = options
+    this.#resources = resources
+    const entries = entriesOf(options.sizes)
+    const current = currentGeneration(options.instance, resources)
+    this.newGenerationReason = current === undefined ? undefined : generationMismatch(current, entries)
+    const goOn = current !== undefined && this.newGenerationReason === undefined
+    this.#previous = goOn ? undefined : current
+    // What is neither in force nor about to be is left from an agent that died while it made it.
+    removeOtherGenerations(options.instance, current === undefined ? [] : [current.number])
+    this.generation = goOn ? current.number : Math.max(0, ...pinnedGenerations(options.instance)) + 1
+
+    const reuse: Partial<Record<PinnedMap, BpfMap>> = goOn ? Object.fromEntries(current.maps) : {}
+    for (const name of livingMaps) this.#reuseLiving(name, reuse)
+    for (const name of countMaps) this.#reuseCounter(name, entries[name], reuse)
+    this.#sock = resources.use(
+      loadObject(join(options.objectDirectory, sockObject), {
+        reuse,
+        maxEntries: entries,
+        constants: { record_tcp: options.recordTcp, events_enabled: options.events },
+      }),
+    )
+    this.#iterators = resources.use(
+      loadObject(join(options.objectDirectory, iterObject), {
+        reuse: { sk_tcp: this.#sock.map('sk_tcp'), sk_udp: this.#sock.map('sk_udp') },
+      }),
+    )
+    this.#pin(reuse)
+  }
+
+  /** Throws KpngError: unsupported (no bpffs, no bytecode), conflict (cgroup taken, maps of a newer version). */
+  static open(options: DatapathOptions): Datapath {
+    if (!existsSync(join(options.objectDirectory, sockObject)))
+      throw new KpngError(
+        'unsupported',
+        `no bytecode in ${options.objectDirectory}: build it with make bytecode`,
+      )
+    try {
+      ensureBpffs()
+    } catch (reason) {
+      throw KpngError.from(reason, 'unsupported')
+    }
+    refuseSharedCgroup(options.instance, options.cgroup)
+    mkdirSync(instancePath(options.instance), { recursive: true, mode: 0o700 })
+    const resources = new DisposableStack()
+    try {
+      return new Datapath(options, resources)
+    } catch (reason) {
+      resources.dispose()
+      throw reason
+    }
+  }
+
+  /** Socket records and affinity of another layout cannot be read, and must not be trampled on. */
+  #reuseLiving(name: LivingMap, reuse: Partial<Record<PinnedMap, BpfMap>>): void {
+    const map = openPin(this.#resources, livingPath(this.#options.instance), name)
+    if (map === undefined) return
+    try {
+      checkMap(`living map ${name}`, map, name, undefined)
+    } catch (reason) {
+      throw new KpngError(
+        'conflict',
+        `the sockets of instance ${this.#options.instance} are recorded in another layout, by another version of kpng: run that version, or run kpng cleanup first (open connections go on, but show their backend’s address)`,
+        { cause: reason },
+      )
+    }
+    reuse[name] = map
+  }
+
+  /** Counters of another size or layout start again at zero; programs that are attached count on in the old map. */
+  #reuseCounter(
+    name: CountMap,
+    entries: number | undefined,
+    reuse: Partial<Record<PinnedMap, BpfMap>>,
+  ): void {
+    const path = countPath(this.#options.instance)
+    const map = openPin(this.#resources, path, name)
+    if (map === undefined) return
+    try {
+      checkMap(`counter ${name}`, map, name, entries)
+      reuse[name] = map
+    } catch (reason) {
+      if (!(reason instanceof EbpfError && reason.code === 'LAYOUT')) throw reason
+      unlinkSync(join(path, name))
+    }
+  }
+
+  #pin(reused: Partial<Record<PinnedMap, BpfMap>>): void {
+    const { instance } = this.#options
+    const places: ReadonlyArray<readonly [string, readonly PinnedMap[]]> = [
+      [generationPath(instance, this.generation), derivedMaps],
+      [livingPath(instance), livingMaps],
+      [countPath(instance), countMaps],
+    ]
+    for (const [directory, names] of places)
+      for (const name of names)
+        if (reused[name] === undefined) this.#sock.map(name).pin(join(directory, name))
+  }
+
+  map(name: PinnedMap): BpfMap {
+    return this.#sock.map(name)
+  }
+
+  /** Backend ids that the iterators look for: of this agent alone. */
+  get dead(): BpfMap {
+    return this.#iterators.map('dead')
+  }
+
+  iterator(name: string): Program {
+    return this.#iterators.program(name)
+  }
+
+  /** The maps of the generation before: ids are read from them. */
+  previousMap(name: DerivedMap): BpfMap | undefined {
+    return this.#previous?.maps.get(name)
+  }
+
+  get hasPrevious(): boolean {
+    return this.#previous !== undefined
+  }
+
+  /** Puts the programs in place and takes the generation before away. Each connection meets the old or the new. */
+  attach(): void {
+    const { instance, cgroup, protectNodePorts } = this.#options
+    attachHooks({ instance, cgroup, protectNodePorts, program: name => this.#sock.program(name) })
+    removeOtherGenerations(instance, [this.generation])
+    for (const map of this.#previous?.maps.values() ?? []) map[Symbol.dispose]()
+    this.#previous = undefined
+  }
+
+  /** Closes descriptors; what is pinned goes on. */
+  [Symbol.dispose](): void {
+    this.#resources[Symbol.dispose]()
+  }
+}

@@ -1,0 +1,167 @@
+import { type Family, KpngError, type Protocol } from '@kpng/api'
+import { type BpfMap, type KeyedMap, keyedMap, type MemoryMap, memoryMap, perCpuMap } from '@kpng/ebpf'
+import { currentGeneration, type Generation, openPin } from './attach/generation.ts'
+import type { CountMap, DerivedMap } from './attach/map-set.ts'
+import { countPath } from './attach/pin-paths.ts'
+import {
+  addrValue,
+  type BackendCount,
+  backend4,
+  backend6,
+  backendCount,
+  cfg,
+  listEntry,
+  maps,
+  type ServiceCount,
+  type ServiceName,
+  serviceCount,
+  serviceName,
+  svc4Key,
+  svc6Key,
+  svcValue,
+} from './bindings.gen.ts'
+import { frontendKey } from './plan/service-plan.ts'
+import { type DumpedMaps, dumpMaps } from './reconcile/dump.ts'
+import { keyOfPlace, placeOf4, placeOf6, type Slot, slotOf4, slotOf6, transportOf } from './reconcile/rows.ts'
+
+export interface BackendCounts {
+  readonly connections: number
+  readonly datagrams: number
+  readonly open: number
+  readonly failures: number
+}
+
+export interface ServiceCounts {
+  readonly connections: number
+  readonly datagrams: number
+  readonly refused: number
+  readonly unreachable: number
+}
+
+/**
+ * An instance's pinned maps, opened to be read: works with the agent alive or dead, and changes nothing. Numbers
+ * are of the moment at which they are asked for.
+ */
+export class DatapathInspection implements Disposable {
+  readonly #resources: DisposableStack
+  readonly #maps: DumpedMaps
+  readonly #backendCount: MemoryMap<BackendCount>
+  readonly #serviceCount: KeyedMap<number, ServiceCount[]>
+
+  /** Takes over the resources, also when it throws. */
+  private constructor(instance: string, generation: Generation, resources: DisposableStack) {
+    const derived = (name: DerivedMap): BpfMap => found(generation.maps.get(name), name)
+    const count = (name: CountMap): BpfMap => found(openPin(resources, countPath(instance), name), name)
+    this.#resources = resources
+    this.#maps = {
+      svc4: keyedMap(derived('svc4'), svc4Key, svcValue),
+      svc6: keyedMap(derived('svc6'), svc6Key, svcValue),
+      list: memoryMap(derived('list'), listEntry),
+      backend4: memoryMap(derived('backend4'), backend4),
+      backend6: memoryMap(derived('backend6'), backend6),
+      addr4: keyedMap(derived('addr4'), maps.addr4.key, addrValue),
+      addr6: keyedMap(derived('addr6'), maps.addr6.key, addrValue),
+      cfg: keyedMap(derived('cfg'), maps.cfg.key, cfg),
+      service: keyedMap(derived('service'), maps.service.key, serviceName),
+    }
+    this.#backendCount = memoryMap(count('backend_count'), backendCount)
+    this.#serviceCount = perCpuMap(count('service_count'), maps.serviceCount.key, serviceCount)
+  }
+
+  /** undefined where nothing of the instance is in the kernel. */
+  static open(instance: string): DatapathInspection | undefined {
+    const resources = new DisposableStack()
+    try {
+      const generation = currentGeneration(instance, resources)
+      if (generation !== undefined) return new DatapathInspection(instance, generation, resources)
+    } catch (reason) {
+      resources.dispose()
+      throw reason
+    }
+    resources.dispose()
+    return undefined
+  }
+
+  /** One sorted line an entry. */
+  dump(): string[] {
+    return dumpMaps(this.#maps)
+  }
+
+  /** Backends in force for a frontend, `10.0.0.1:80`, sorted; undefined where there is no such frontend. */
+  backendsOf(family: Family, address: string, port: number, protocol: Protocol): string[] | undefined {
+    if (protocol === 'SCTP') return undefined
+    const wanted = frontendKey(family, address, port, protocol)
+    for (const frontend of this.#frontends())
+      if (frontend.key === wanted) return this.#slots(family, frontend.list).map(addressOf).sort()
+    return undefined
+  }
+
+  /** By `namespace/name:port/PROTOCOL`, without the colon where the port has no name. */
+  serviceCounts(): Map<string, ServiceCounts> {
+    const counts = new Map<string, ServiceCounts>()
+    for (const [id, name] of this.#maps.service.entries()) {
+      const sum = (field: keyof ServiceCount): number =>
+        (this.#serviceCount.lookup(id) ?? []).reduce((total, one) => total + Number(one[field]), 0)
+      counts.set(nameOf(name), {
+        connections: sum('connections'),
+        datagrams: sum('datagrams'),
+        refused: sum('refused'),
+        unreachable: sum('unreachable'),
+      })
+    }
+    return counts
+  }
+
+  /** By service port as above, a space and the backend's address and port. */
+  backendCounts(): Map<string, BackendCounts> {
+    const names = new Map(this.#maps.service.entries())
+    const counts = new Map<string, BackendCounts>()
+    for (const { family, list, servicePort } of this.#frontends()) {
+      const name = names.get(servicePort)
+      if (name === undefined) continue
+      for (const slot of this.#slots(family, list)) {
+        const count = this.#backendCount.read(slot.id)
+        counts.set(`${nameOf(name)} ${addressOf(slot)}`, {
+          connections: Number(count.connections),
+          datagrams: Number(count.datagrams),
+          open: Number(count.open),
+          failures: Number(count.failures),
+        })
+      }
+    }
+    return counts
+  }
+
+  *#frontends(): Generator<{ key: string; family: Family; list: number; servicePort: number }> {
+    for (const [key, { list, servicePort }] of this.#maps.svc4.entries()) {
+      const place = placeOf4(key)
+      if (place !== undefined) yield { key: keyOfPlace(place), family: 'IPv4', list, servicePort }
+    }
+    for (const [key, { list, servicePort }] of this.#maps.svc6.entries()) {
+      const place = placeOf6(key)
+      if (place !== undefined) yield { key: keyOfPlace(place), family: 'IPv6', list, servicePort }
+    }
+  }
+
+  #slots(family: Family, list: number): Slot[] {
+    const { base, count } = this.#maps.list.read(list)
+    const at = (index: number): Slot =>
+      family === 'IPv4' ? slotOf4(this.#maps.backend4.read(index)) : slotOf6(this.#maps.backend6.read(index))
+    return Array.from({ length: count }, (_, index) => at(base + index))
+  }
+
+  [Symbol.dispose](): void {
+    this.#resources[Symbol.dispose]()
+  }
+}
+
+function found(map: BpfMap | undefined, name: string): BpfMap {
+  if (map === undefined) throw new KpngError('not-found', `map ${name} is not pinned`)
+  return map
+}
+
+const nameOf = (name: ServiceName): string =>
+  `${name.namespace}/${name.name}${name.port === '' ? '' : `:${name.port}`}/${transportOf(name.proto) ?? name.proto}`
+
+const addressOf = (slot: Slot): string =>
+  slot.address.includes(':') ? `[${slot.address}]:${slot.port}` : `${slot.address}:${slot.port}`
