@@ -1,0 +1,198 @@
+import { KpngError, serviceKey } from '@kpng/api'
+import type { EndpointSlice, Kind, KubeObject, Node, Service, ServiceCIDR } from '../objects/types.ts'
+import { ChangeFeed } from './changes.ts'
+import { Rows } from './rows.ts'
+import { same } from './same.ts'
+
+export interface StoreOptions {
+  /** Bound on the number of objects of each kind. Default 1,000,000. */
+  readonly maxObjects?: number
+}
+
+/** What identifies an object within its source. namespace is '' (or left out) for Nodes and ServiceCIDRs. */
+export interface ObjectRef {
+  readonly kind: Kind
+  readonly namespace?: string
+  readonly name: string
+}
+
+const KINDS: readonly Kind[] = ['Service', 'EndpointSlice', 'Node', 'ServiceCIDR']
+
+/**
+ * The global model: what all sources say exists. Writes that change nothing cost nothing: no revision, no event.
+ * A slice is kept whether or not its Service is there, so neither the order of arrival nor a Service that goes
+ * and comes back matters. Two sources with one key: the one whose name sorts first counts.
+ */
+export class Store {
+  readonly #services: Rows<Service>
+  readonly #slices: Rows<EndpointSlice>
+  readonly #nodes: Rows<Node>
+  readonly #serviceCIDRs: Rows<ServiceCIDR>
+  /** Service key -> slice key -> slice. */
+  readonly #slicesOf = new Map<string, Map<string, EndpointSlice>>()
+  readonly #sources = new Map<string, Set<Kind>>()
+  readonly #feeds = new Set<ChangeFeed>()
+  #revision = 0
+
+  constructor({ maxObjects = 1_000_000 }: StoreOptions = {}) {
+    this.#services = new Rows(maxObjects)
+    this.#slices = new Rows(maxObjects)
+    this.#nodes = new Rows(maxObjects)
+    this.#serviceCIDRs = new Rows(maxObjects)
+  }
+
+  /** Moves on with each change that somebody could see. */
+  get revision(): number {
+    return this.#revision
+  }
+
+  /**
+   * Says that a source is to be waited for: the store is not complete before it is. Every source announces
+   * itself before the first one completes.
+   */
+  addSource(source: string): void {
+    if (!this.#sources.has(source)) this.#sources.set(source, new Set())
+  }
+
+  /** The source's first list of these kinds is in the store. */
+  complete(source: string, kinds: readonly Kind[] = KINDS): void {
+    this.addSource(source)
+    for (const kind of kinds) this.#sources.get(source)?.add(kind)
+    for (const feed of this.#feeds) feed.completed()
+  }
+
+  /** Every source's first list is in; no source at all is not complete. */
+  isComplete(kinds: readonly Kind[] = KINDS): boolean {
+    if (this.#sources.size === 0) return false
+    return [...this.#sources.values()].every(done => kinds.every(kind => done.has(kind)))
+  }
+
+  /** Adds or replaces. Throws `exhausted` when a bound is reached: the object is not in, nothing else changed. */
+  set(source: string, object: KubeObject): void {
+    const key = keyOf(object)
+    if (!this.#rows(object.kind).hasRoomFor(key)) {
+      throw new KpngError('exhausted', `more than ${this.#services.maxRows} objects of kind ${object.kind}`)
+    }
+    this.#put(source, object, key, object)
+  }
+
+  /** Takes away what a source said of an object; unknown ones are fine. */
+  delete(source: string, ref: ObjectRef): void {
+    this.#put(source, ref, keyOf(ref), undefined)
+  }
+
+  service(key: string): Service | undefined {
+    return this.#services.get(key)
+  }
+
+  services(): IterableIterator<Service> {
+    return this.#services.values()
+  }
+
+  /** The slices whose label names the Service; in no order. */
+  slicesOf(key: string): Iterable<EndpointSlice> {
+    return this.#slicesOf.get(key)?.values() ?? []
+  }
+
+  slices(): IterableIterator<EndpointSlice> {
+    return this.#slices.values()
+  }
+
+  node(name: string): Node | undefined {
+    return this.#nodes.get(name)
+  }
+
+  nodes(): IterableIterator<Node> {
+    return this.#nodes.values()
+  }
+
+  serviceCIDRs(): IterableIterator<ServiceCIDR> {
+    return this.#serviceCIDRs.values()
+  }
+
+  /** Changes from now on; what is in the store already is for the caller to read. */
+  subscribe(wake: () => void): ChangeFeed {
+    const feed = new ChangeFeed(wake, closed => this.#feeds.delete(closed))
+    this.#feeds.add(feed)
+    return feed
+  }
+
+  #rows(kind: Kind): Rows<Service> | Rows<EndpointSlice> | Rows<Node> | Rows<ServiceCIDR> {
+    switch (kind) {
+      case 'Service':
+        return this.#services
+      case 'EndpointSlice':
+        return this.#slices
+      case 'Node':
+        return this.#nodes
+      case 'ServiceCIDR':
+        return this.#serviceCIDRs
+    }
+  }
+
+  #put(source: string, ref: ObjectRef, key: string, object: KubeObject | undefined): void {
+    switch (ref.kind) {
+      case 'Service': {
+        const change = this.#services.put(source, key, object?.kind === 'Service' ? object : undefined)
+        if (changed(change)) this.#tell(feed => feed.service(key))
+        return
+      }
+      case 'EndpointSlice': {
+        const change = this.#slices.put(source, key, object?.kind === 'EndpointSlice' ? object : undefined)
+        if (changed(change)) this.#moveSlice(key, change.before, change.after)
+        return
+      }
+      case 'Node': {
+        const change = this.#nodes.put(source, key, object?.kind === 'Node' ? object : undefined)
+        if (changed(change)) this.#tell(feed => feed.node(key))
+        return
+      }
+      case 'ServiceCIDR': {
+        const change = this.#serviceCIDRs.put(
+          source,
+          key,
+          object?.kind === 'ServiceCIDR' ? object : undefined,
+        )
+        if (changed(change)) this.#tell(feed => feed.serviceCIDR())
+      }
+    }
+  }
+
+  /** A slice counts for the Service that its label names; when the label changes it leaves the old one. */
+  #moveSlice(key: string, before: EndpointSlice | undefined, after: EndpointSlice | undefined): void {
+    const owners = new Set<string>()
+    const from = ownerOf(before)
+    const to = ownerOf(after)
+    if (from !== undefined) {
+      const slices = this.#slicesOf.get(from)
+      slices?.delete(key)
+      if (slices?.size === 0) this.#slicesOf.delete(from)
+      owners.add(from)
+    }
+    if (after !== undefined && to !== undefined) {
+      const slices = this.#slicesOf.get(to) ?? new Map<string, EndpointSlice>()
+      this.#slicesOf.set(to, slices.set(key, after))
+      owners.add(to)
+    }
+    this.#tell(feed => {
+      for (const owner of owners) feed.service(owner)
+    })
+  }
+
+  #tell(event: (feed: ChangeFeed) => void): void {
+    this.#revision++
+    for (const feed of this.#feeds) event(feed)
+  }
+}
+
+const keyOf = (ref: ObjectRef): string =>
+  ref.kind === 'Node' || ref.kind === 'ServiceCIDR' ? ref.name : `${ref.namespace ?? ''}/${ref.name}`
+
+/** undefined for slices that no Service can own. */
+const ownerOf = (slice: EndpointSlice | undefined): string | undefined =>
+  slice === undefined || slice.service === ''
+    ? undefined
+    : serviceKey({ namespace: slice.namespace, name: slice.service })
+
+const changed = ({ before, after }: { readonly before: unknown; readonly after: unknown }): boolean =>
+  before !== after && !same(before, after)

@@ -1,0 +1,44 @@
+import type { Clock } from './clock.ts'
+
+/**
+ * Runs a piece of work when asked, but not too often: the first request after idle in the next turn, later ones
+ * at least minIntervalMs after the end of the run before. Requests in between become one run.
+ */
+export class BoundedRunner implements Disposable {
+  readonly #work: () => void
+  readonly #minIntervalMs: number
+  readonly #clock: Clock
+  #timer: Disposable | undefined
+  #notBeforeMs = 0
+  #disposed = false
+
+  constructor(work: () => void, minIntervalMs: number, clock: Clock) {
+    this.#work = work
+    this.#minIntervalMs = minIntervalMs
+    this.#clock = clock
+  }
+
+  request(): void {
+    if (this.#timer !== undefined || this.#disposed) return
+    const delayMs = Math.max(0, this.#notBeforeMs - this.#clock.nowMs())
+    this.#timer = this.#clock.after(delayMs, () => this.runNow())
+  }
+
+  /** Runs in this turn, whatever the interval; counts as the run that was asked for. */
+  runNow(): void {
+    this.#timer?.[Symbol.dispose]()
+    this.#timer = undefined
+    if (this.#disposed) return
+    try {
+      this.#work()
+    } finally {
+      this.#notBeforeMs = this.#clock.nowMs() + this.#minIntervalMs
+    }
+  }
+
+  [Symbol.dispose](): void {
+    this.#disposed = true
+    this.#timer?.[Symbol.dispose]()
+    this.#timer = undefined
+  }
+}

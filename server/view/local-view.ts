@@ -1,0 +1,142 @@
+import { type NodeView, type ServiceView, serviceKey, type ViewSink } from '@kpng/api'
+import { sortedUnique } from '../objects/address-fields.ts'
+import { selectService } from '../select/service-view.ts'
+import type { NodePlace } from '../select/topology.ts'
+import type { ChangeFeed } from '../store/changes.ts'
+import { same } from '../store/same.ts'
+import type { Store } from '../store/store.ts'
+import { BoundedRunner } from './bounded-runner.ts'
+import { type Clock, systemClock } from './clock.ts'
+
+export interface LocalViewOptions {
+  /** Least time from the end of one batch to the next. Default 10 ms. */
+  readonly minIntervalMs?: number
+  readonly clock?: Clock
+}
+
+/**
+ * Keeps a sink up to date with what one node needs to know of a store: computes the rows of the Services that
+ * were touched and hands over those that differ from what the sink has, as one batch ended by `sync`. Silent
+ * before the store is complete; the first batch holds everything. Batches without content are not sent.
+ *
+ * The sink's calls happen in turns of their own, never inside a write to the store. What the sink throws goes to
+ * whoever runs the turn: a sink only records.
+ */
+export class LocalView implements Disposable {
+  readonly #store: Store
+  readonly #nodeName: string
+  readonly #sink: ViewSink
+  readonly #feed: ChangeFeed
+  readonly #runner: BoundedRunner
+  readonly #sent = new Map<string, ServiceView>()
+  /** Services to look at; what a failed batch left stays. */
+  readonly #dirty = new Set<string>()
+  #sentNode: NodeView | undefined
+  #revision = 0
+  #owesSync = false
+
+  constructor(store: Store, nodeName: string, sink: ViewSink, options: LocalViewOptions = {}) {
+    this.#store = store
+    this.#nodeName = canonicalNodeName(nodeName)
+    this.#sink = sink
+    this.#runner = new BoundedRunner(
+      () => this.#run(),
+      options.minIntervalMs ?? 10,
+      options.clock ?? systemClock,
+    )
+    this.#feed = store.subscribe(() => this.#runner.request())
+    this.#runner.request()
+  }
+
+  /** Whether the sink has had its first sync. */
+  get synced(): boolean {
+    return this.#sentNode !== undefined
+  }
+
+  /** The store's revision that the sink has; 0 before the first sync. */
+  get revision(): number {
+    return this.#revision
+  }
+
+  /** What the sink has, in no order. */
+  services(): IterableIterator<ServiceView> {
+    return this.#sent.values()
+  }
+
+  /** undefined before the first sync. */
+  node(): NodeView | undefined {
+    return this.#sentNode
+  }
+
+  /** Brings the sink up to date now, in this turn, if the store is complete. */
+  flush(): void {
+    this.#runner.runNow()
+  }
+
+  [Symbol.dispose](): void {
+    this.#feed[Symbol.dispose]()
+    this.#runner[Symbol.dispose]()
+  }
+
+  #run(): void {
+    if (!this.#store.isComplete()) return
+    for (const key of this.#feed.take().services) this.#dirty.add(key)
+    this.#refreshNode()
+    const place = { name: this.#nodeName, zone: this.#sentNode?.zone ?? '' }
+    for (const key of this.#dirty) {
+      this.#refresh(key, place)
+      this.#dirty.delete(key)
+    }
+    this.#revision = this.#store.revision
+    if (!this.#owesSync) return
+    this.#sink.sync()
+    this.#owesSync = false
+  }
+
+  #refreshNode(): void {
+    const before = this.#sentNode
+    const node = this.#nodeView()
+    if (before !== undefined && same(before, node)) return
+    // Hints are read against the zone: another zone may select other endpoints of any Service.
+    if (before === undefined || before.zone !== node.zone)
+      for (const key of this.#allKeys()) this.#dirty.add(key)
+    this.#owesSync = true
+    this.#sink.setNode(node)
+    this.#sentNode = node
+  }
+
+  #allKeys(): Set<string> {
+    const keys = new Set(this.#sent.keys())
+    for (const service of this.#store.services()) keys.add(serviceKey(service))
+    return keys
+  }
+
+  #refresh(key: string, place: NodePlace): void {
+    const service = this.#store.service(key)
+    const view = service === undefined ? undefined : selectService(service, this.#store.slicesOf(key), place)
+    const before = this.#sent.get(key)
+    if (view === undefined) {
+      if (before === undefined) return
+      this.#owesSync = true
+      this.#sink.deleteService(before.namespace, before.name)
+      this.#sent.delete(key)
+    } else if (before === undefined || !same(before, view)) {
+      this.#owesSync = true
+      this.#sink.setService(view)
+      this.#sent.set(key, view)
+    }
+  }
+
+  #nodeView(): NodeView {
+    const node = this.#store.node(this.#nodeName)
+    return {
+      name: this.#nodeName,
+      addresses: node?.addresses ?? [],
+      zone: node?.zone ?? '',
+      serviceCIDRs: sortedUnique([...this.#store.serviceCIDRs()].flatMap(it => it.cidrs)),
+    }
+  }
+}
+
+/** kube-proxy's: without white space around, in lower case. */
+export const canonicalNodeName = (name: string): string => name.trim().toLowerCase()
