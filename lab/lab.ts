@@ -44,7 +44,6 @@ export async function labUp(options: UpOptions): Promise<LabReport> {
   try {
     mkdirSync(labDir(name), { recursive: true, mode: 0o700 })
     const desired = readDesired(name, options.state, new Map())
-    checkInstances(name, desired.plan.nodes.keys())
     saveState(newState(options))
     await changeState(name, 'kpng lab up', weaveFabric)
     const report = await carryOut(name, desired, options)
