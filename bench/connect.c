@@ -19,7 +19,9 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { max_targets = 16 };
+enum {
+	max_targets = 16
+};
 
 struct target {
 	char name[64];
@@ -84,7 +86,7 @@ static uint64_t now_ns(void)
 
 static void burst(struct target *target, size_t connections)
 {
-	const struct linger reset = { .l_onoff = 1, .l_linger = 0 };
+	const struct linger reset = {.l_onoff = 1, .l_linger = 0};
 
 	enter(target->cgroup);
 	for (size_t i = 0; i < connections; i++) {
@@ -140,9 +142,9 @@ int main(int argc, char **argv)
 		struct target *target = &targets[t];
 
 		qsort(target->ns, target->count, sizeof(uint32_t), compare);
-		printf("%s\"%s\":{\"n\":%zu,\"p50_ns\":%u,\"p99_ns\":%u,\"min_ns\":%u}", t ? "," : "",
-		       target->name, target->count, target->ns[target->count / 2],
-		       target->ns[target->count * 99 / 100], target->ns[0]);
+		printf("%s\"%s\":{\"n\":%zu,\"p50_ns\":%u,\"p99_ns\":%u,\"min_ns\":%u}", t ? "," : "", target->name,
+		       target->count, target->ns[target->count / 2], target->ns[target->count * 99 / 100],
+		       target->ns[0]);
 	}
 	printf("}\n");
 	return 0;

@@ -14,11 +14,11 @@ int main(int argc, char **argv)
 	int epoll = epoll_create1(EPOLL_CLOEXEC), one = 1;
 
 	for (int i = 1; i + 1 < argc; i += 2) {
-		int v4 = !!inet_pton(AF_INET, argv[i], &(struct in_addr){ 0 });
-		struct sockaddr_in6 address6 = { .sin6_family = AF_INET6, .sin6_port = htons(atoi(argv[i + 1])) };
-		struct sockaddr_in address4 = { .sin_family = AF_INET, .sin_port = htons(atoi(argv[i + 1])) };
+		int v4 = !!inet_pton(AF_INET, argv[i], &(struct in_addr){0});
+		struct sockaddr_in6 address6 = {.sin6_family = AF_INET6, .sin6_port = htons(atoi(argv[i + 1]))};
+		struct sockaddr_in address4 = {.sin_family = AF_INET, .sin_port = htons(atoi(argv[i + 1]))};
 		int fd = socket(v4 ? AF_INET : AF_INET6, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-		struct epoll_event event = { .events = EPOLLIN, .data.fd = fd };
+		struct epoll_event event = {.events = EPOLLIN, .data.fd = fd};
 
 		inet_pton(AF_INET, argv[i], &address4.sin_addr);
 		inet_pton(AF_INET6, argv[i], &address6.sin6_addr);
