@@ -54,6 +54,14 @@ export class Fd implements Disposable {
     return this.#fd
   }
 
+  /** Gives the descriptor away: whoever gets the number owns it, also in another thread. Throws CLOSED. */
+  release(): number {
+    const fd = this.number
+    open.delete(fd)
+    this.#fd = -1
+    return fd
+  }
+
   get closed(): boolean {
     return this.#fd < 0
   }
