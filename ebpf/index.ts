@@ -20,6 +20,14 @@ export * from './link/link.ts'
 export * from './map.ts'
 export * from './map-spec.ts'
 export * from './memory-map.ts'
+export { NetnsWorker, type NetnsWorkerOptions } from './netns/netns-worker.ts'
+export type {
+  DestroyedSockets,
+  NetnsTarget,
+  OpenedSocket,
+  SocketToDestroy,
+  SocketToOpen,
+} from './netns/requests.ts'
 export * from './object.ts'
 export { countCpus, possibleCpus } from './per-cpu.ts'
 export { ensureBpffs, onBpffs, unpin } from './pin.ts'
