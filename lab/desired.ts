@@ -1,5 +1,4 @@
 import type { Problem } from '@kpng/api'
-import { readManifests } from '@kpng/server'
 import { copyManifests, type ManifestsCopy } from './manifests-copy.ts'
 import { type LabPlan, planLab } from './plan.ts'
 
@@ -11,11 +10,13 @@ export interface Desired {
 }
 
 /** `known`: the addresses of the nodes there are. Throws io. */
-export function readDesired(
+export async function readDesired(
   lab: string,
   source: string,
   known: ReadonlyMap<string, readonly string[]>,
-): Desired {
+): Promise<Desired> {
+  // Loaded only here: probe and exec are started often.
+  const { readManifests } = await import('@kpng/server')
   const copy = copyManifests(lab, source)
   const { objects, problems } = readManifests([copy.directory])
   const plan = planLab(objects, known)

@@ -20,7 +20,7 @@ export interface ListenFailure extends ListenRequest {
 export type OpenedSocket = { readonly fd: number } | { readonly error: string }
 
 /** Opens sockets inside namespaces; answers in the order of the requests. */
-export type OpenSockets = (requests: readonly ListenRequest[]) => Promise<OpenedSocket[]>
+export type OpenSockets = (requests: readonly ListenRequest[]) => Promise<readonly OpenedSocket[]>
 
 /** A client that holds its connection after the answer is closed in the end: descriptors are bounded. */
 const holdMs = 60_000

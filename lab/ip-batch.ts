@@ -39,7 +39,7 @@ async function runIpBatch(lines: readonly IpLine[], netns?: string): Promise<IpF
   if (lines.length === 0) return []
   const enter = netns === undefined ? [] : ['nsenter', `--net=${netnsPath(netns)}`, '--']
   const input = lines.map(line => `${line.text}\n`).join('')
-  const result = await runCommand([...enter, 'ip', '-force', '-batch', '-'], input)
+  const result = await runCommand([...enter, 'ip', '-force', '-batch', '-'], { input })
   if (result.exitCode === 0) return []
   const failures = failedLines(result.stderr).flatMap(({ line, error }) => {
     const failed = lines[line - 1]

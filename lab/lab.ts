@@ -43,7 +43,7 @@ export async function labUp(options: UpOptions): Promise<LabReport> {
   const replaced = await takeDown(name)
   try {
     mkdirSync(labDir(name), { recursive: true, mode: 0o700 })
-    const desired = readDesired(name, options.state, new Map())
+    const desired = await readDesired(name, options.state, new Map())
     saveState(newState(options))
     await changeState(name, 'kpng lab up', weaveFabric)
     const report = await carryOut(name, desired, options)
@@ -64,7 +64,7 @@ export async function labApply(options: ApplyOptions): Promise<LabReport> {
   await using _lock = await acquireLock(name, 'operation', 'kpng lab apply')
   const { nodes } = requireState(name)
   const known = new Map(Object.entries(nodes).map(([node, { addresses }]) => [node, addresses]))
-  const report = await carryOut(name, readDesired(name, options.state, known), options)
+  const report = await carryOut(name, await readDesired(name, options.state, known), options)
   return { ...report, replaced: false }
 }
 

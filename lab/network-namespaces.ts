@@ -43,7 +43,9 @@ export async function setSysctls(
     .map(([key, value]) => `echo ${value} > /proc/sys/${key.replaceAll('.', '/')}`)
     .join('\n')
   await mapLimit(names, 2, async name => {
-    const result = await runCommand(['nsenter', `--net=${netnsPath(name)}`, '--', 'sh', '-eu'], script)
+    const result = await runCommand(['nsenter', `--net=${netnsPath(name)}`, '--', 'sh', '-eu'], {
+      input: script,
+    })
     if (result.exitCode !== 0) throw new KpngError('kernel', `sysctls of ${name}: ${result.stderr.trim()}`)
   })
 }

@@ -11,7 +11,9 @@ export interface ProbeOrder {
 }
 
 /** Runs inside of WHO's namespace and cgroup: `node probe-main.ts ORDER` prints a ProbeResult. */
+// Whoever wants to know holds the other end: without him there is no point in going on.
+process.stdin.on('end', () => process.exit(1)).resume()
 const order = JSON.parse(process.argv[2] ?? '') as ProbeOrder
 const outcomes: Outcome[] = []
 for (let i = 0; i < order.count; i++) outcomes.push(await tryOnce(order.target, order))
-process.stdout.write(`${JSON.stringify(summarize(outcomes))}\n`)
+process.stdout.write(`${JSON.stringify(summarize(outcomes))}\n`, () => process.exit(0))

@@ -31,7 +31,7 @@ export async function probe(
     timeoutMs: options.timeoutMs ?? 1_000,
   }
   const prober = [process.execPath, join(import.meta.dirname, 'probe-main.ts'), JSON.stringify(order)]
-  const result = await runCommand(enterArgv(place, prober))
+  const result = await runCommand(enterArgv(place, prober), { hold: true })
   if (result.exitCode !== 0)
     throw new KpngError('io', `the prober in ${place.netns} failed: ${result.stderr.trim()}`)
   return JSON.parse(result.stdout) as ProbeResult

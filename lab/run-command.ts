@@ -9,8 +9,14 @@ export interface CommandResult {
   readonly stderr: string
 }
 
-/** Runs a command to its end, input as stdin. Throws unsupported when there is no such command. */
-export async function runCommand(argv: readonly string[], input = ''): Promise<CommandResult> {
+/**
+ * Runs a command to its end, input as stdin; `hold` keeps stdin open, so that the command can tell by its end that
+ * this process has died. Throws unsupported when there is no such command.
+ */
+export async function runCommand(
+  argv: readonly string[],
+  { input = '', hold = false }: { input?: string; hold?: boolean } = {},
+): Promise<CommandResult> {
   const [command = '', ...args] = argv
   const child = spawn(command, args, { stdio: ['pipe', 'pipe', 'pipe'] })
   const closed = new Promise<number | null>((resolve, reject) => {
@@ -21,7 +27,8 @@ export async function runCommand(argv: readonly string[], input = ''): Promise<C
   })
   // A command that ends early does not read its input: its exit code says why.
   child.stdin.on('error', () => undefined)
-  child.stdin.end(input)
+  child.stdin.write(input)
+  if (!hold) child.stdin.end()
   const [exitCode, stdout, stderr] = await Promise.all([closed, text(child.stdout), text(child.stderr)])
   return { exitCode, stdout, stderr }
 }

@@ -1,15 +1,19 @@
 import { rmSync } from 'node:fs'
 import { createServer } from 'node:http'
 import { text } from 'node:stream/consumers'
+import { NetnsWorker } from '@kpng/ebpf'
 import { EndpointServer, type ListenRequest } from './endpoint-server.ts'
-import { openSockets } from './open-sockets.ts'
+import { netnsPath } from './names.ts'
 
 /**
  * The endpoint server of one lab, a process of its own: `node server-main.ts SOCKET`. On the unix socket,
  * POST /v1/listen with ListenRequest[] answers ListenFailure[] once all the others listen.
  */
 const [socketPath = ''] = process.argv.slice(2)
-const endpoints = new EndpointServer(openSockets)
+const worker = new NetnsWorker()
+const endpoints = new EndpointServer(requests =>
+  worker.openSockets(requests.map(request => ({ ...request, netns: { path: netnsPath(request.netns) } }))),
+)
 
 const control = createServer(async (request, response) => {
   try {
