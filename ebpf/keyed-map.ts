@@ -103,19 +103,13 @@ class KernelMap<K, V> implements KeyedMap<K, V> {
       const result = deleteKeys(this.#typed, part)
       if (result === undefined) break
       deleted += result.count
-      // The batch ends at a key that is not there: skip it.
-      next += result.errno === ENOENT ? result.count + 1 : result.count
-      if (result.errno !== 0 && result.errno !== ENOENT) {
-        throw this.#error(result.errno, `deleting key ${next} of ${keys.length}`, deleted)
-      }
+      if (result.errno !== 0) throw this.#error(result.errno, `deleting ${keys.length} keys`)
+      next += part.length
     }
     for (const key of keys.slice(next)) {
       const result = this.#element(Command.MAP_DELETE_ELEM, key)
-      if (result < 0 && result !== -ENOENT) {
-        throw this.#error(-result, `deleting key ${next} of ${keys.length}`, deleted)
-      }
+      if (result < 0 && result !== -ENOENT) throw this.#error(-result, `deleting ${keys.length} keys`)
       if (result === 0) deleted++
-      next++
     }
     return deleted
   }
@@ -126,6 +120,9 @@ class KernelMap<K, V> implements KeyedMap<K, V> {
   }
 
   #observe(kind: MapOperation['kind'], entries: number): void {
+    if (this.#typed.map.readOnly && (kind === 'update' || kind === 'delete')) {
+      throw new EbpfError('PERMISSION', `map ${this.name} was opened to be read only`)
+    }
     this.#observer?.({ map: this.name, kind, entries })
   }
 

@@ -83,7 +83,19 @@ export const writeEntries = <K, V>(
   return callBatch(typed.map, 'update', Command.MAP_UPDATE_BATCH, attr)
 }
 
+/** A batch ends at a key that is not there: that one is skipped. `count` is how many there were. */
 export const deleteKeys = <K, V>(typed: TypedMap<K, V>, keys: readonly K[]): BatchResult | undefined => {
-  const attr = new Struct(mapBatchAttr, { keys: encodeKeys(typed, keys), count: keys.length })
-  return callBatch(typed.map, 'delete', Command.MAP_DELETE_BATCH, attr)
+  const bytes = encodeKeys(typed, keys)
+  const attr = new Struct(mapBatchAttr)
+  let deleted = 0
+  for (let next = 0; next < keys.length; ) {
+    attr.set('keys', bytes.subarray(next * typed.key.size))
+    attr.set('count', keys.length - next)
+    const result = callBatch(typed.map, 'delete', Command.MAP_DELETE_BATCH, attr)
+    if (result === undefined) return undefined
+    deleted += result.count
+    if (result.errno !== 0 && result.errno !== ENOENT) return { count: deleted, errno: result.errno }
+    next += result.errno === ENOENT ? result.count + 1 : result.count
+  }
+  return { count: deleted, errno: 0 }
 }

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs'
+import { EbpfError } from './error.ts'
 import type { Codec } from './map.ts'
 
 /** How many CPUs a list such as `0-3,8` names. */
@@ -17,13 +18,15 @@ export const possibleCpus = (): number => {
   return possible
 }
 
-/** The values of one key of a per-CPU map, each in a multiple of 8 bytes. Another count throws RangeError. */
+/** The values of one key of a per-CPU map, each in a multiple of 8 bytes. Another count is INVALID. */
 export const perCpu = <T>(value: Codec<T>, cpus: number): Codec<T[]> => {
   const stride = Math.ceil(value.size / 8) * 8
   return {
     size: stride * cpus,
     encode(values, into, offset) {
-      if (values.length !== cpus) throw new RangeError(`${values.length} values for ${cpus} CPUs`)
+      if (values.length !== cpus) {
+        throw new EbpfError('INVALID', `${values.length} values for ${cpus} CPUs`)
+      }
       for (const [cpu, one] of values.entries()) value.encode(one, into, offset + cpu * stride)
     },
     decode: (from, offset) =>

@@ -62,7 +62,7 @@ export class Link implements Disposable {
         return { kind: 'cgroup', ...common, cgroupId: cgroup.u64('cgroup_id'), attachType }
       }
       case LinkType.ITER:
-        return { kind: 'iter', ...common, mapId: Struct.of(linkInfoIter, rest).u32('map_id') }
+        return { kind: 'iter', ...common, mapId: Struct.of(linkInfoIter, rest).u32('map.map_id') }
       default:
         return { kind: 'other', ...common, type: info.u32('type') }
     }

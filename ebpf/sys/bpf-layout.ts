@@ -187,7 +187,7 @@ export const linkInfoCgroup = layout(12, {
 export const linkInfoIter = layout(16, {
   target_name: [0, 8],
   target_name_len: [8, 4],
-  map_id: [12, 4],
+  'map.map_id': [12, 4],
 })
 
 export const LINK_INFO_UNION = 16
