@@ -1,4 +1,4 @@
-import { type DatapathInspection, inspectDatapath } from '@kpng/backend-ebpf'
+import { DatapathInspection } from '@kpng/backend-ebpf'
 import { cidrContains } from '@kpng/server'
 import { formatAddressPort, parseDestination } from './destination.ts'
 import { type Explanation, explain } from './explain-view.ts'
@@ -11,7 +11,7 @@ export async function runExplain(text: string, flags: OutputFlags): Promise<void
   const destination = parseDestination(text)
   const loaded = await loadView(flags.instance)
   sayAge(loaded)
-  using inspection = inspectDatapath(flags.instance)
+  using inspection = DatapathInspection.open(flags.instance)
   const explanation = explain(destination, {
     node: loaded.view.node,
     services: loaded.view.services,

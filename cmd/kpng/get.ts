@@ -1,5 +1,5 @@
 import { KpngError, type ServiceView } from '@kpng/api'
-import { type DatapathInspection, inspectDatapath } from '@kpng/backend-ebpf'
+import { DatapathInspection } from '@kpng/backend-ebpf'
 import { formatAddressPort } from './destination.ts'
 import { loadView, sayAge } from './load-view.ts'
 import type { OutputFlags } from './options.ts'
@@ -22,7 +22,7 @@ export async function runGet(
   service: string | undefined,
   flags: GetFlags,
 ): Promise<void> {
-  using inspection = inspectDatapath(flags.instance)
+  using inspection = DatapathInspection.open(flags.instance)
   if (what === 'maps') {
     await printMaps(flags, inspection)
     return

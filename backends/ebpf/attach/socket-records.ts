@@ -1,0 +1,94 @@
+import {
+  attachIter,
+  type KeyedMap,
+  keyedMap,
+  type Link,
+  type MemoryMap,
+  memoryMap,
+  NetnsWorker,
+  readIter,
+} from '@kpng/ebpf'
+import {
+  type BackendCount,
+  backendCount,
+  type DeadKey,
+  deadKey,
+  maps,
+  type RecordRow,
+  recordRow,
+  rskKey,
+  staleSocket,
+  type UdpFlow,
+  udpFlow,
+} from '../bindings.gen.ts'
+import type { DeadBackend, IdsInUse, ReconcilerHooks, StaleResult } from '../reconcile/hooks.ts'
+import type { Datapath } from './open-datapath.ts'
+
+const noCounts: BackendCount = { connections: 0n, datagrams: 0n, open: 0n, failures: 0n }
+
+/**
+ * What sockets remember: passes over the socket storage of all network namespaces, and the end of connected UDP
+ * sockets whose backend serves no more (verified on 5.10 and later: one iterator pass sees every namespace, and
+ * SOCK_DESTROY with tuple and cookie hits exactly the socket that was found).
+ */
+export class SocketRecords implements ReconcilerHooks, AsyncDisposable {
+  readonly #links: { readonly stale: Link; readonly tcp: Link; readonly udp: Link }
+  readonly #dead: KeyedMap<DeadKey, number>
+  readonly #rsk: KeyedMap<unknown, UdpFlow>
+  readonly #backendCount: MemoryMap<BackendCount>
+  readonly #worker = new NetnsWorker()
+  readonly grace: () => Promise<void>
+
+  constructor(datapath: Datapath, grace: () => Promise<void>) {
+    this.grace = grace
+    this.#links = {
+      stale: attachIter({ program: datapath.iterator('stale_udp'), map: datapath.map('sk_udp') }),
+      tcp: attachIter({ program: datapath.iterator('records_tcp'), map: datapath.map('sk_tcp') }),
+      udp: attachIter({ program: datapath.iterator('records_udp'), map: datapath.map('sk_udp') }),
+    }
+    this.#dead = keyedMap(datapath.dead, deadKey, maps.dead.value)
+    this.#rsk = keyedMap(datapath.map('rsk'), rskKey, udpFlow)
+    this.#backendCount = memoryMap(datapath.map('backend_count'), backendCount)
+  }
+
+  async destroyStale(dead: readonly DeadBackend[]): Promise<StaleResult> {
+    const keys = dead.map(({ id, generation }) => ({ backend: id, generation }))
+    this.#dead.updateBatch(keys.map(key => [key, 1] as const))
+    try {
+      const rows = [...readIter(this.#links.stale, staleSocket)]
+      if (rows.length === 0) return { destroyed: 0, failed: 0 }
+      const { destroyed, failed, netnsNotFound } = await this.#worker.destroySockets(rows)
+      return { destroyed, failed: failed + netnsNotFound }
+    } finally {
+      this.#dead.deleteBatch(keys)
+    }
+  }
+
+  /** Rows of every socket that was translated: how ids are found again after a restart. */
+  *rows(): Generator<RecordRow> {
+    yield* readIter(this.#links.tcp, recordRow)
+    yield* readIter(this.#links.udp, recordRow)
+  }
+
+  async idsInUse(): Promise<IdsInUse> {
+    const backends = new Set<number>()
+    const servicePorts = new Set<number>()
+    const add = (row: { readonly backend: number; readonly servicePort: number }): void => {
+      backends.add(row.backend)
+      servicePorts.add(row.servicePort)
+    }
+    for (const row of this.rows()) add(row)
+    for (const [, flow] of this.#rsk.entries()) add(flow)
+    return { backends, servicePorts }
+  }
+
+  /** An id begins its next life with its counters at zero. */
+  idsFreed({ backends }: { readonly backends: readonly number[] }): void {
+    for (const id of backends) this.#backendCount.write(id, [noCounts])
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const link of Object.values(this.#links)) link[Symbol.dispose]()
+    await this.#worker[Symbol.asyncDispose]()
+  }
+}

@@ -1,0 +1,197 @@
+import { networkInterfaces } from 'node:os'
+import type { NodeView, Problem, ServiceView, ViewSink } from '@kpng/api'
+import { type BpfMap, keyedMap, memoryMap, waitForPrograms } from '@kpng/ebpf'
+import type { DerivedMap, PinnedMap } from './attach/map-set.ts'
+import { Datapath, type DatapathOptions } from './attach/open-datapath.ts'
+import { SocketRecords } from './attach/socket-records.ts'
+import {
+  addrValue,
+  affinityKey,
+  affinityValue,
+  backend4,
+  backend6,
+  cfg,
+  listEntry,
+  maps,
+  serviceName,
+  svc4Key,
+  svc6Key,
+  svcValue,
+} from './bindings.gen.ts'
+import { type NodePortAddresses, planNode } from './plan/node-plan.ts'
+import { adopt, idsOnly } from './reconcile/adopt.ts'
+import type { Adopted } from './reconcile/adopted.ts'
+import type { DatapathMaps } from './reconcile/maps.ts'
+import { Reconciler } from './reconcile/reconciler.ts'
+import type { ReconcilerStatus } from './reconcile/status.ts'
+
+/** What a logger must be able to do: pino's is one. */
+export interface BackendLogger {
+  info(fields: object, message: string): void
+  warn(fields: object, message: string): void
+}
+
+export interface EbpfBackendOptions extends DatapathOptions {
+  readonly nodePortAddresses: NodePortAddresses
+  readonly logger: BackendLogger
+  /** Something that status() or problems() tells has changed. */
+  readonly onChange: () => void
+}
+
+/** Typed access to the maps that the reconciler drives. */
+export const datapathMaps = (map: (name: PinnedMap) => BpfMap): DatapathMaps => ({
+  svc4: keyedMap(map('svc4'), svc4Key, svcValue),
+  svc6: keyedMap(map('svc6'), svc6Key, svcValue),
+  list: memoryMap(map('list'), listEntry),
+  backend4: memoryMap(map('backend4'), backend4),
+  backend6: memoryMap(map('backend6'), backend6),
+  addr4: keyedMap(map('addr4'), maps.addr4.key, addrValue),
+  addr6: keyedMap(map('addr6'), maps.addr6.key, addrValue),
+  cfg: keyedMap(map('cfg'), maps.cfg.key, cfg),
+  service: keyedMap(map('service'), maps.service.key, serviceName),
+  affinity: keyedMap(map('affinity'), affinityKey, affinityValue),
+})
+
+/**
+ * The eBPF backend of one instance: takes the node-local view and keeps the kernel's maps at it. Programs are put in
+ * place (or replaced) when the first complete view is in the maps; until then those of a previous agent go on.
+ */
+export class EbpfBackend implements ViewSink, AsyncDisposable {
+  readonly #options: EbpfBackendOptions
+  readonly #datapath: Datapath
+  readonly #records: SocketRecords
+  readonly #reconciler: Reconciler
+  #node: NodeView | undefined
+  #attaching: Promise<void> | undefined
+  #attached = false
+  #failure: unknown
+  #closed = false
+
+  private constructor(options: EbpfBackendOptions, datapath: Datapath, records: SocketRecords) {
+    this.#options = options
+    this.#datapath = datapath
+    this.#records = records
+    const adopted = this.#adopt()
+    this.#reconciler = new Reconciler({
+      maps: datapathMaps(name => datapath.map(name)),
+      limits: {
+        maxBackendId: datapath.map('backend_count').info.maxEntries - 1,
+        maxServicePortId: datapath.map('service_count').info.maxEntries - 1,
+      },
+      hooks: records,
+      nodePortAddresses: options.nodePortAddresses,
+      ...(adopted === undefined ? {} : { adopted }),
+    })
+  }
+
+  /** Throws KpngError; nothing that runs has changed then. */
+  static open(options: EbpfBackendOptions): EbpfBackend {
+    const datapath = Datapath.open(options)
+    try {
+      return new EbpfBackend(options, datapath, new SocketRecords(datapath, waitForPrograms))
+    } catch (reason) {
+      datapath[Symbol.dispose]()
+      throw reason
+    }
+  }
+
+  /** What a previous agent has left: in these maps, or ids only where the maps are new. */
+  #adopt(): Adopted | undefined {
+    const { logger } = this.#options
+    const datapath = this.#datapath
+    const previous = (name: PinnedMap): BpfMap =>
+      datapath.previousMap(name as DerivedMap) ?? datapath.map(name)
+    const adopted = adopt(datapathMaps(previous), this.#records.rows())
+    if (datapath.newGenerationReason !== undefined)
+      logger.info(
+        { generation: datapath.generation, reason: datapath.newGenerationReason },
+        'new maps: the old ones forward until the first sync is written',
+      )
+    for (const finding of adopted.findings) logger.warn({}, `found in the kernel: ${finding}`)
+    return datapath.hasPrevious ? idsOnly(adopted) : adopted
+  }
+
+  setNode(node: NodeView): void {
+    this.#node = node
+    this.#reconciler.setNode(node)
+    this.#reconciler.setLocalAddresses(localAddresses())
+  }
+
+  setService(service: ServiceView): void {
+    this.#reconciler.setService(service)
+  }
+
+  deleteService(namespace: string, name: string): void {
+    this.#reconciler.deleteService(namespace, name)
+  }
+
+  sync(): void {
+    this.#reconciler.sync()
+    this.#attaching ??= this.#attachWhenWritten()
+    void this.#reconciler.settled().then(() => this.#options.onChange())
+  }
+
+  async #attachWhenWritten(): Promise<void> {
+    await this.#reconciler.settled()
+    if (this.#closed) return
+    try {
+      this.#datapath.attach()
+      this.#attached = true
+      this.#failure = undefined
+      this.#options.logger.info(
+        { generation: this.#datapath.generation },
+        'synced: the programs are in place',
+      )
+    } catch (reason) {
+      this.#failure = reason
+      this.#attaching = undefined
+      this.#options.logger.warn(
+        { err: reason },
+        'the programs could not be attached; tried again at the next sync',
+      )
+    }
+    this.#options.onChange()
+  }
+
+  /** Resolves when the kernel has everything up to the last sync, stale sockets are gone and programs in place. */
+  async settled(): Promise<void> {
+    await this.#reconciler.settled()
+    await this.#attaching
+    if (this.#failure !== undefined) throw this.#failure
+  }
+
+  /** The first complete view is in the kernel and the programs look at it. */
+  get attached(): boolean {
+    return this.#attached
+  }
+
+  get generation(): number {
+    return this.#datapath.generation
+  }
+
+  /** Node addresses on which NodePorts are served. */
+  get nodePortAddresses(): readonly string[] {
+    return planNode(this.#node, this.#options.nodePortAddresses, localAddresses()).nodePortAddresses
+  }
+
+  problems(): Problem[] {
+    const { problems, notServed } = this.#reconciler.status()
+    return [...problems, ...notServed]
+  }
+
+  status(): ReconcilerStatus & { readonly generation: number } {
+    return { ...this.#reconciler.status(), generation: this.generation }
+  }
+
+  /** Ends the work; what is in the kernel goes on. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#closed = true
+    this.#reconciler.close()
+    await this.#records[Symbol.asyncDispose]()
+    this.#datapath[Symbol.dispose]()
+  }
+}
+
+/** Of the network interfaces of the namespace that the agent is in. */
+const localAddresses = (): string[] =>
+  Object.values(networkInterfaces()).flatMap(addresses => (addresses ?? []).map(({ address }) => address))

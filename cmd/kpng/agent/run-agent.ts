@@ -1,0 +1,182 @@
+import { mkdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { KpngError, type Problem } from '@kpng/api'
+import { checkCgroupDirectory, EbpfBackend, findCgroupRoot } from '@kpng/backend-ebpf'
+import { lockFile } from '@kpng/ebpf'
+import { FileSource, LocalView, Store } from '@kpng/server'
+import type { Logger } from 'pino'
+import type { AgentFlags } from '../options.ts'
+import { journalPath, lockPath, runDir, socketPath } from '../run-dir.ts'
+import { version } from '../version.ts'
+import { encodeViewDocument } from '../view-document.ts'
+import { type AgentSettings, agentSettings } from './agent-settings.ts'
+import { createLogger } from './logger.ts'
+import { ProblemLog } from './problem-log.ts'
+import { StatusServer } from './status-server.ts'
+import { ViewJournal } from './view-journal.ts'
+
+const objectDirectory = join(import.meta.dirname, '../../../backends/ebpf/bpf/build')
+
+/** `kpng file … to-ebpf`: runs until SIGTERM, SIGINT or SIGHUP. The datapath stays when it ends. */
+export async function runFileAgent(flags: AgentFlags): Promise<void> {
+  const paths = flags.input ?? []
+  if (paths.length === 0) throw new KpngError('usage', 'kpng file: name what to read with -i PATH')
+  const settings = agentSettings(flags)
+  const logger = createLogger(settings.logLevel, { instance: settings.instance, node: settings.nodeName })
+  await using agent = await Agent.start(settings, paths, logger)
+  const signal = await stopSignal()
+  logger.info({ signal }, 'stopping; the datapath goes on')
+  await agent[Symbol.asyncDispose]()
+}
+
+/** The first signal ends the agent in order; a second one ends the process at once, as KPNG does. */
+function stopSignal(): Promise<NodeJS.Signals> {
+  const { promise, resolve } = Promise.withResolvers<NodeJS.Signals>()
+  let stopping = false
+  for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const)
+    process.on(signal, () => {
+      if (stopping) process.exit(1)
+      stopping = true
+      resolve(signal)
+    })
+  return promise
+}
+
+/** One agent: files -> store -> this node's view -> maps, and the status API beside it. */
+class Agent implements AsyncDisposable {
+  readonly #settings: AgentSettings
+  readonly #cgroup: string
+  readonly #startedAt = new Date().toISOString()
+  readonly #resources: AsyncDisposableStack
+  readonly #backend: EbpfBackend
+  readonly #source: FileSource
+  readonly #view: LocalView
+  readonly #journal: ViewJournal
+  readonly #problemLog: ProblemLog
+
+  static async start(settings: AgentSettings, paths: readonly string[], logger: Logger): Promise<Agent> {
+    const resources = new AsyncDisposableStack()
+    try {
+      const agent = new Agent(settings, paths, logger, resources)
+      await agent.#begin(logger)
+      return agent
+    } catch (reason) {
+      await resources.disposeAsync()
+      throw reason
+    }
+  }
+
+  private constructor(
+    settings: AgentSettings,
+    paths: readonly string[],
+    logger: Logger,
+    resources: AsyncDisposableStack,
+  ) {
+    this.#settings = settings
+    this.#resources = resources
+    mkdirSync(runDir(settings.instance), { recursive: true, mode: 0o750 })
+    resources.use(lockInstance(settings.instance))
+    this.#cgroup = settings.cgroupRoot ?? findCgroupRoot()
+    checkCgroupDirectory(this.#cgroup)
+    this.#problemLog = new ProblemLog(logger)
+    this.#backend = resources.use(
+      EbpfBackend.open({
+        instance: settings.instance,
+        cgroup: this.#cgroup,
+        sizes: settings.sizes,
+        recordTcp: settings.recordTcp,
+        events: false,
+        protectNodePorts: settings.protectNodePorts,
+        objectDirectory,
+        nodePortAddresses: settings.nodePortAddresses,
+        logger,
+        onChange: () => this.#changed(),
+      }),
+    )
+    const store = new Store()
+    this.#journal = resources.use(
+      new ViewJournal({
+        path: journalPath(settings.instance),
+        pieces: () => this.#document(),
+        onError: reason => logger.warn({ err: reason }, 'the view could not be written down'),
+      }),
+    )
+    this.#view = resources.use(new LocalView(store, settings.nodeName, this.#backend))
+    this.#source = resources.use(new FileSource(store, paths, { onProblems: () => this.#changed() }))
+  }
+
+  async #begin(logger: Logger): Promise<void> {
+    this.#resources.use(
+      await StatusServer.listen({
+        path: socketPath(this.#settings.instance),
+        status: () => this.#status(),
+        sync: () => this.sync(),
+        view: () => this.#document(),
+      }),
+    )
+    await this.#source.start()
+    logger.info({ cgroup: this.#cgroup, version, generation: this.#backend.generation }, 'started')
+  }
+
+  /** Re-reads the files and waits until the datapath carries what they say. */
+  async sync(): Promise<void> {
+    await this.#source.rescan()
+    this.#view.flush()
+    await this.#backend.settled()
+    this.#changed()
+  }
+
+  #changed(): void {
+    this.#problemLog.update(this.#problems())
+    this.#journal.touch()
+  }
+
+  #problems(): Problem[] {
+    return [...this.#source.problems(), ...this.#backend.problems()]
+  }
+
+  #status() {
+    return {
+      pid: process.pid,
+      version,
+      instance: this.#settings.instance,
+      node: this.#settings.nodeName,
+      startedAt: this.#startedAt,
+      synced: this.#backend.attached,
+      revision: this.#view.revision,
+      cgroupRoot: this.#cgroup,
+      problems: this.#problems(),
+      datapath: this.#backend.status(),
+    }
+  }
+
+  #document(): Iterable<string> {
+    return encodeViewDocument(
+      {
+        version: 1,
+        instance: this.#settings.instance,
+        pid: process.pid,
+        writtenAt: new Date().toISOString(),
+        synced: this.#backend.attached,
+        node: this.#view.node() ?? null,
+        nodePortAddresses: this.#backend.nodePortAddresses,
+        problems: this.#problems(),
+      },
+      this.#view.services(),
+    )
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#resources.disposeAsync()
+  }
+}
+
+/** Held as long as the process lives. */
+function lockInstance(instance: string): Disposable {
+  const lock = lockFile(lockPath(instance))
+  if (lock !== undefined) return lock
+  throw new KpngError(
+    'conflict',
+    `another agent of instance ${instance} is running (it holds ${lockPath(instance)}): stop it, or choose another --instance`,
+  )
+}
