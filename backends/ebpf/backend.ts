@@ -1,7 +1,7 @@
 import { networkInterfaces } from 'node:os'
 import type { NodeView, Problem, ServiceView, ViewSink } from '@kpng/api'
 import { type BpfMap, keyedMap, memoryMap, waitForPrograms } from '@kpng/ebpf'
-import type { DerivedMap, PinnedMap } from './attach/map-set.ts'
+import type { PinnedMap } from './attach/map-set.ts'
 import { Datapath, type DatapathOptions } from './attach/open-datapath.ts'
 import { SocketRecords } from './attach/socket-records.ts'
 import {
@@ -19,7 +19,7 @@ import {
   svcValue,
 } from './bindings.gen.ts'
 import { type NodePortAddresses, planNode } from './plan/node-plan.ts'
-import { adopt, idsOnly } from './reconcile/adopt.ts'
+import { adopt } from './reconcile/adopt.ts'
 import type { Adopted } from './reconcile/adopted.ts'
 import type { DatapathMaps } from './reconcile/maps.ts'
 import { Reconciler } from './reconcile/reconciler.ts'
@@ -67,11 +67,15 @@ export class EbpfBackend implements ViewSink, AsyncDisposable {
   #failure: unknown
   #closed = false
 
-  private constructor(options: EbpfBackendOptions, datapath: Datapath, records: SocketRecords) {
+  private constructor(
+    options: EbpfBackendOptions,
+    datapath: Datapath,
+    records: SocketRecords,
+    adopted: Adopted | undefined,
+  ) {
     this.#options = options
     this.#datapath = datapath
     this.#records = records
-    const adopted = this.#adopt()
     this.#reconciler = new Reconciler({
       maps: datapathMaps(name => datapath.map(name)),
       limits: {
@@ -85,30 +89,13 @@ export class EbpfBackend implements ViewSink, AsyncDisposable {
   }
 
   /** Throws KpngError; nothing that runs has changed then. */
-  static open(options: EbpfBackendOptions): EbpfBackend {
-    const datapath = Datapath.open(options)
-    try {
-      return new EbpfBackend(options, datapath, new SocketRecords(datapath, waitForPrograms))
-    } catch (reason) {
-      datapath[Symbol.dispose]()
-      throw reason
-    }
-  }
-
-  /** What a previous agent has left: in these maps, or ids only where the maps are new. */
-  #adopt(): Adopted | undefined {
-    const { logger } = this.#options
-    const datapath = this.#datapath
-    const previous = (name: PinnedMap): BpfMap =>
-      datapath.previousMap(name as DerivedMap) ?? datapath.map(name)
-    const adopted = adopt(datapathMaps(previous), this.#records.rows())
-    if (datapath.newGenerationReason !== undefined)
-      logger.info(
-        { generation: datapath.generation, reason: datapath.newGenerationReason },
-        'new maps: the old ones forward until the first sync is written',
-      )
-    for (const finding of adopted.findings) logger.warn({}, `found in the kernel: ${finding}`)
-    return datapath.hasPrevious ? idsOnly(adopted) : adopted
+  static async open(options: EbpfBackendOptions): Promise<EbpfBackend> {
+    await using resources = new AsyncDisposableStack()
+    const datapath = resources.use(Datapath.open(options))
+    const records = resources.use(new SocketRecords(datapath, waitForPrograms))
+    const adopted = await adoptDatapath(datapath, records, options.logger)
+    resources.move()
+    return new EbpfBackend(options, datapath, records, adopted)
   }
 
   setNode(node: NodeView): void {
@@ -190,6 +177,22 @@ export class EbpfBackend implements ViewSink, AsyncDisposable {
     await this.#records[Symbol.asyncDispose]()
     this.#datapath[Symbol.dispose]()
   }
+}
+
+/** What a previous agent has left: contents and ids where its maps are used on, ids only where the maps are new. */
+async function adoptDatapath(
+  datapath: Datapath,
+  records: SocketRecords,
+  logger: BackendLogger,
+): Promise<Adopted | undefined> {
+  if (datapath.isNew) return undefined
+  const { generation, newGenerationReason: reason } = datapath
+  if (reason !== undefined)
+    logger.info({ generation, reason }, 'new maps: the old ones forward until the first sync is written')
+  const source = (name: PinnedMap): BpfMap => datapath.previousMap(name) ?? datapath.map(name)
+  const adopted = await adopt(datapathMaps(source), records.rows())
+  for (const finding of adopted.findings) logger.warn({}, `found in the kernel: ${finding}`)
+  return reason === undefined ? adopted : { ...adopted, contents: undefined }
 }
 
 /** Of the network interfaces of the namespace that the agent is in. */

@@ -53,6 +53,7 @@ export class Datapath implements Disposable {
   readonly generation: number
   /** The maps of the generation in force before, where it could not be gone on with; undefined after `attach`. */
   #previous: Generation | undefined
+  readonly #isNew: boolean
   /** Why there is a new generation; undefined where the maps of the previous agent are used on. */
   readonly newGenerationReason: string | undefined
 
@@ -61,6 +62,7 @@ export class Datapath implements Disposable {
     this.#resources = resources
     const entries = entriesOf(options.sizes)
     const current = currentGeneration(options.instance, resources)
+    this.#isNew = current === undefined
     this.newGenerationReason = current === undefined ? undefined : generationMismatch(current, entries)
     const goOn = current !== undefined && this.newGenerationReason === undefined
     this.#previous = goOn ? undefined : current
@@ -169,12 +171,13 @@ export class Datapath implements Disposable {
   }
 
   /** The maps of the generation before: ids are read from them. */
-  previousMap(name: DerivedMap): BpfMap | undefined {
-    return this.#previous?.maps.get(name)
+  previousMap(name: PinnedMap): BpfMap | undefined {
+    return this.#previous?.maps.get(name as DerivedMap)
   }
 
-  get hasPrevious(): boolean {
-    return this.#previous !== undefined
+  /** No previous agent has left maps. */
+  get isNew(): boolean {
+    return this.#isNew
   }
 
   /** Puts the programs in place and takes the generation before away. Each connection meets the old or the new. */

@@ -42,6 +42,13 @@ function stopSignal(): Promise<NodeJS.Signals> {
   return promise
 }
 
+interface AgentOptions {
+  readonly settings: AgentSettings
+  readonly paths: readonly string[]
+  readonly cgroup: string
+  readonly logger: Logger
+}
+
 /** One agent: files -> store -> this node's view -> maps, and the status API beside it. */
 class Agent implements AsyncDisposable {
   readonly #settings: AgentSettings
@@ -54,45 +61,13 @@ class Agent implements AsyncDisposable {
   readonly #journal: ViewJournal
   readonly #problemLog: ProblemLog
 
-  static async start(settings: AgentSettings, paths: readonly string[], logger: Logger): Promise<Agent> {
-    const resources = new AsyncDisposableStack()
-    try {
-      const agent = new Agent(settings, paths, logger, resources)
-      await agent.#begin(logger)
-      return agent
-    } catch (reason) {
-      await resources.disposeAsync()
-      throw reason
-    }
-  }
-
-  private constructor(
-    settings: AgentSettings,
-    paths: readonly string[],
-    logger: Logger,
-    resources: AsyncDisposableStack,
-  ) {
+  private constructor(options: AgentOptions, backend: EbpfBackend, resources: AsyncDisposableStack) {
+    const { settings, paths, cgroup, logger } = options
     this.#settings = settings
+    this.#cgroup = cgroup
     this.#resources = resources
-    mkdirSync(runDir(settings.instance), { recursive: true, mode: 0o750 })
-    resources.use(lockInstance(settings.instance))
-    this.#cgroup = settings.cgroupRoot ?? findCgroupRoot()
-    checkCgroupDirectory(this.#cgroup)
+    this.#backend = backend
     this.#problemLog = new ProblemLog(logger)
-    this.#backend = resources.use(
-      EbpfBackend.open({
-        instance: settings.instance,
-        cgroup: this.#cgroup,
-        sizes: settings.sizes,
-        recordTcp: settings.recordTcp,
-        events: false,
-        protectNodePorts: settings.protectNodePorts,
-        objectDirectory,
-        nodePortAddresses: settings.nodePortAddresses,
-        logger,
-        onChange: () => this.#changed(),
-      }),
-    )
     const store = new Store()
     this.#journal = resources.use(
       new ViewJournal({
@@ -101,8 +76,39 @@ class Agent implements AsyncDisposable {
         onError: reason => logger.warn({ err: reason }, 'the view could not be written down'),
       }),
     )
-    this.#view = resources.use(new LocalView(store, settings.nodeName, this.#backend))
+    this.#view = resources.use(new LocalView(store, settings.nodeName, backend))
     this.#source = resources.use(new FileSource(store, paths, { onProblems: () => this.#changed() }))
+  }
+
+  static async start(settings: AgentSettings, paths: readonly string[], logger: Logger): Promise<Agent> {
+    const resources = new AsyncDisposableStack()
+    try {
+      mkdirSync(runDir(settings.instance), { recursive: true, mode: 0o750 })
+      resources.use(lockInstance(settings.instance))
+      const cgroup = settings.cgroupRoot ?? findCgroupRoot()
+      checkCgroupDirectory(cgroup)
+      let agent: Agent | undefined
+      const backend = resources.use(
+        await EbpfBackend.open({
+          instance: settings.instance,
+          cgroup,
+          sizes: settings.sizes,
+          recordTcp: settings.recordTcp,
+          events: false,
+          protectNodePorts: settings.protectNodePorts,
+          objectDirectory,
+          nodePortAddresses: settings.nodePortAddresses,
+          logger,
+          onChange: () => agent?.#changed(),
+        }),
+      )
+      agent = new Agent({ settings, paths, cgroup, logger }, backend, resources)
+      await agent.#begin(logger)
+      return agent
+    } catch (reason) {
+      await resources.disposeAsync()
+      throw reason
+    }
   }
 
   async #begin(logger: Logger): Promise<void> {
