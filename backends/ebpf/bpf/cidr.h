@@ -21,6 +21,7 @@ static __always_inline bool in_service_cidr(const union address *a, const int fa
 
 	if (!c)
 		return false;
+#pragma clang loop unroll(disable)
 	for (__u32 i = 0; i < MAX_SERVICE_CIDRS; i++) {
 		if (family == AF_INET) {
 			if (i >= c->cidr4_count)

@@ -14,6 +14,7 @@ struct request {
 	__u32 random;
 	__u64 client; /* netns cookie; read only with session affinity */
 	__u64 now_ns; /* CLOCK_MONOTONIC; read only with session affinity and by UDP flows */
+	__u64 socket; /* cookie; read only of UDP sockets whose flows overflow */
 };
 
 static __always_inline struct svc_value *lookup_svc(const union address *addr, __be16 port, __u8 proto,

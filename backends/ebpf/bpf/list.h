@@ -95,6 +95,7 @@ static __always_inline bool find_backend(const struct range *range, __u32 index,
 {
 	__u32 low = range->base, high = range->base + range->count;
 
+#pragma clang loop unroll(disable)
 	for (int i = 0; i < SEARCH_STEPS; i++) {
 		__u32 middle, found;
 

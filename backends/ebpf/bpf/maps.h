@@ -326,6 +326,25 @@ struct record_row {
 	__u8 backend_addr[16];
 };
 
+/* Question and answer of the program select_test: a whole packet for BPF_PROG_TEST_RUN. */
+struct select_test {
+	__u8 reserved_ethernet[16]; /* the kernel reads a header there */
+	__u8 vip[16]; /* IPv4 in mapped form, as all addresses here */
+	__u8 backend_addr[16];
+	__u64 client; /* netns cookie */
+	__u64 now_ns; /* 0: the clock */
+	__u32 random; /* 0: random */
+	__u32 service_port;
+	__u32 backend;
+	__be16 vip_port;
+	__be16 backend_port;
+	__u16 generation;
+	__u8 proto;
+	__u8 reason; /* enum reason */
+	__u8 count; /* 1: as a connection, in all counters */
+	__u8 reserved[3];
+};
+
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
@@ -467,6 +486,7 @@ struct {
 	struct event event;
 	struct stale_socket stale_socket;
 	struct record_row record_row;
+	struct select_test select_test;
 	enum version version;
 	enum scope scope;
 	enum algorithm algorithm;

@@ -156,6 +156,17 @@ static __always_inline int refuse_by_address(struct bpf_sock_addr *ctx, const en
 	return NEXT;
 }
 
+/* post_bind has another context and no address to send it to. */
+static __always_inline int bind_verdict(struct bpf_sock *ctx, const struct request *request,
+					const struct outcome *outcome, const int family)
+{
+	count_outcome(outcome);
+	emit_event(ctx, request, outcome, family);
+	if (can_set_retval())
+		set_retval(-errno_of(outcome->reason));
+	return REJECT;
+}
+
 static __always_inline int verdict(struct bpf_sock_addr *ctx, const enum form form, const struct request *request,
 				   const struct outcome *outcome, const int family)
 {
