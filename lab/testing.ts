@@ -1,0 +1,93 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { type Agents, noAgents } from './agents.ts'
+import { type LabReport, labApply, labDown, labUp } from './lab.ts'
+import { type ProbeOptions, probe } from './probe.ts'
+import type { ProbeResult } from './probe-result.ts'
+import { parseTarget, parseWho } from './who.ts'
+
+let made = 0
+
+/** A lab of a test's own; gone, with its manifests, after dispose. */
+export class ScratchLab implements AsyncDisposable {
+  readonly name =
+    `lt${process.pid.toString(36)}-${(made++).toString(36)}${Math.random().toString(36).slice(2, 6)}`
+  readonly manifests = mkdtempSync(join(tmpdir(), 'kpng-lab-test-'))
+  readonly #agents: Agents
+
+  constructor(agents: Agents = noAgents) {
+    this.#agents = agents
+  }
+
+  static async up(objects: readonly unknown[]): Promise<ScratchLab> {
+    const lab = new ScratchLab()
+    try {
+      await lab.up(objects)
+      return lab
+    } catch (reason) {
+      await lab[Symbol.asyncDispose]()
+      throw reason
+    }
+  }
+
+  write(objects: readonly unknown[]): void {
+    writeFileSync(
+      join(this.manifests, 'objects.json'),
+      JSON.stringify({ apiVersion: 'v1', kind: 'List', items: objects }),
+    )
+  }
+
+  up(objects: readonly unknown[]): Promise<LabReport> {
+    this.write(objects)
+    return labUp({ name: this.name, state: this.manifests, agents: this.#agents })
+  }
+
+  apply(objects: readonly unknown[]): Promise<LabReport> {
+    this.write(objects)
+    return labApply({ name: this.name, state: this.manifests, agents: this.#agents })
+  }
+
+  probe(from: string, to: string, options: ProbeOptions = {}): Promise<ProbeResult> {
+    return probe(this.name, parseWho(from), parseTarget(to), options)
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    try {
+      await labDown(this.name)
+    } finally {
+      rmSync(this.manifests, { recursive: true, force: true })
+    }
+  }
+}
+
+export const nodeObject = (name: string, internalIPs: readonly string[], addresses?: string): unknown => ({
+  apiVersion: 'v1',
+  kind: 'Node',
+  metadata: {
+    name,
+    ...(addresses !== undefined && { annotations: { 'lab.kpng.io/addresses': addresses } }),
+  },
+  status: { addresses: internalIPs.map(address => ({ type: 'InternalIP', address })) },
+})
+
+/** `80`, `53/UDP`. */
+export const sliceObject = (
+  name: string,
+  endpoints: ReadonlyArray<readonly [address: string, nodeName?: string]>,
+  ports: readonly string[] = ['80/TCP', '80/UDP'],
+): unknown => ({
+  apiVersion: 'discovery.k8s.io/v1',
+  kind: 'EndpointSlice',
+  metadata: { namespace: 'default', name, labels: { 'kubernetes.io/service-name': 'web' } },
+  addressType: endpoints[0]?.[0].includes(':') === true ? 'IPv6' : 'IPv4',
+  ports: ports.map(text => {
+    const [port, protocol] = text.split('/')
+    return { name: `p-${port}-${protocol?.toLowerCase()}`, port: Number(port), protocol }
+  }),
+  endpoints: endpoints.map(([address, nodeName]) => ({
+    addresses: [address],
+    conditions: { ready: false },
+    ...(nodeName !== undefined && { nodeName }),
+  })),
+})
