@@ -40,8 +40,11 @@ export class AddressTable {
     return counts && { cluster: counts.cluster > 0, external: counts.external > 0, node: counts.node > 0 }
   }
 
-  addresses(): IterableIterator<string> {
-    return this.#counts.keys()
+  /** Who makes an address known. A pass over all: for the rare case that one does not fit. */
+  owners(address: string): string[] {
+    return [...this.#owned]
+      .filter(([, known]) => known.some(one => one.address === address))
+      .map(([owner]) => owner)
   }
 
   get size(): number {

@@ -94,6 +94,10 @@ export class IdTable {
     return [...this.#limbo].map(([id, stay]) => ({ ...this.#at(id), key: this.#keyById[id], stay }))
   }
 
+  isInLimbo(id: number, stay: number): boolean {
+    return this.#limbo.get(id) === stay
+  }
+
   /** Nobody remembers the id: it may be given again. false when it has left this stay in limbo meanwhile. */
   free(id: number, stay: number): boolean {
     if (this.#limbo.get(id) !== stay) return false

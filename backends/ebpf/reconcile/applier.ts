@@ -1,0 +1,364 @@
+import type { EndpointView, Family, Problem } from '@kpng/api'
+import { Algorithm, Reason, type SvcValue } from '../bindings.gen.ts'
+import { orderOf } from '../plan/buddy.ts'
+import type { Frontend, ListKind, ServicePortPlan } from '../plan/service-plan.ts'
+import { isFull } from './entry-batch.ts'
+import type { FrontendDelete, FrontendWrite } from './frontend-table.ts'
+import { type ListJob, rangeResource } from './list-table.ts'
+import type { NameWrite } from './name-table.ts'
+import { protocolNumber, sameSvcValue } from './rows.ts'
+import type { Slicer } from './slicer.ts'
+import {
+  type ListState,
+  type Member,
+  memberIdKey,
+  memberKey,
+  type PortState,
+  type Resource,
+  type ServiceState,
+} from './state.ts'
+import type { Tables } from './tables.ts'
+
+/** What became of the Services of one `apply`. */
+export interface Outcome {
+  /** To try again later. */
+  readonly failed: Set<ServiceState>
+  /** To try again after a grace period, which makes room. */
+  readonly awaiting: Set<ServiceState>
+  /** What has got more room. */
+  readonly room: Set<Resource>
+  /** Services to look at again: what they want has been left by another. */
+  readonly heirs: Set<string>
+  /** Memberships of UDP service ports that serve no more. */
+  readonly dead: Member[]
+}
+
+type Endpoints = ReadonlyMap<string, EndpointView>
+
+/**
+ * Brings the kernel to what some Services want. The order of the writes is what keeps every connection whole:
+ * names, then ranges, then flips, then frontends; what is left behind is retired after that.
+ */
+export class Applier {
+  readonly #tables: Tables
+  readonly #slicer: Slicer
+  #names: NameWrite[] = []
+  /** One for a list: a later one replaces it. */
+  #lists = new Map<ListState, ListJob>()
+  #endpoints = new Map<PortState, Endpoints>()
+  #outcome: Outcome = newOutcome()
+
+  constructor(tables: Tables, slicer: Slicer) {
+    this.#tables = tables
+    this.#slicer = slicer
+  }
+
+  async apply(services: readonly ServiceState[]): Promise<Outcome> {
+    const { names, lists, addresses, frontends, left } = this.#tables
+    const breathe = (): Promise<void> => this.#slicer.breathe()
+    this.#outcome = newOutcome()
+    for (const service of services) {
+      this.#prepare(service)
+      await breathe()
+    }
+    await names.write(this.#names, breathe)
+    await lists.write([...this.#lists.values()], breathe)
+    await addresses.add(breathe)
+    const writes: FrontendWrite[] = []
+    const deletes: FrontendDelete[] = []
+    for (const service of services) {
+      this.#diffFrontends(service, writes, deletes)
+      await breathe()
+    }
+    await frontends.write(writes, deletes, breathe)
+    for (const service of services) {
+      for (const port of [...service.ports.values()]) this.#settlePort(port)
+      await breathe()
+    }
+    for (const port of left) if (port.service.ports.get(port.key) === port) this.#settlePort(port)
+    left.clear()
+    this.#names = []
+    this.#lists.clear()
+    this.#endpoints.clear()
+    return this.#outcome
+  }
+
+  /** Ids, list indexes and ranges for a Service, and what to write into them. */
+  #prepare(service: ServiceState): void {
+    service.unfit.clear()
+    service.error = undefined
+    for (const port of service.ports.values()) {
+      port.wanted = false
+      for (const list of port.lists) list.wanted = false
+    }
+    const won = Map.groupBy(this.#tables.claims.won(service.key), frontend => frontend.servicePort)
+    for (const plan of service.plan?.ports ?? []) this.#preparePort(service, plan, won.get(plan.key) ?? [])
+  }
+
+  #preparePort(service: ServiceState, plan: ServicePortPlan, won: readonly Frontend[]): void {
+    const port = service.ports.get(plan.key) ?? this.#newPort(service, plan)
+    if (port === undefined) return
+    port.wanted = true
+    if (!port.named) this.#name(port, plan)
+    const endpoints = new Map<string, EndpointView>()
+    for (const family of ['IPv4', 'IPv6'] as const) {
+      for (const endpoint of plan.endpoints[family]?.endpoints ?? [])
+        endpoints.set(memberKey(endpoint.address, endpoint.port), endpoint)
+    }
+    this.#endpoints.set(port, endpoints)
+    if (port.lists.some(list => list.kind === undefined)) this.#recogniseLists(port, won)
+    for (const { family, list: kind } of won) {
+      if (port.lists.some(list => list.wanted && list.family === family && list.kind === kind)) continue
+      const list =
+        port.lists.find(known => known.family === family && known.kind === kind) ??
+        this.#tables.lists.create(port, family, kind)
+      if (list === undefined) {
+        this.#unfit(service, 'list', `${plan.key}: no list index is free`)
+        continue
+      }
+      list.wanted = true
+      this.#prepareList(list, port, plan)
+    }
+  }
+
+  #newPort(service: ServiceState, plan: ServicePortPlan): PortState | undefined {
+    const { portIds } = this.#tables
+    const id = portIds.acquire(plan.key)?.id
+    if (id !== undefined) return this.#tables.addPort(service, plan.key, id, plan.protocol)
+    this.#unfit(service, 'service port ids', `${plan.key}: all ${portIds.max} service port ids are taken`)
+    return undefined
+  }
+
+  #name(port: PortState, { namespace, name, port: text, protocol }: ServicePortPlan): void {
+    const done = (): void => {
+      port.named = true
+    }
+    const failed = (error: unknown): void =>
+      this.#failed(port.service, error, 'service', `the name of ${port.key}`)
+    const row = { namespace, name, port: text, proto: protocolNumber(protocol) }
+    this.#names.push({ id: port.id, name: row, done, failed })
+  }
+
+  /** An adopted list is what all of its frontends want it to be; where they disagree it is given up. */
+  #recogniseLists(port: PortState, won: readonly Frontend[]): void {
+    const { entries } = this.#tables.frontends
+    for (const list of port.lists) {
+      if (list.kind !== undefined) continue
+      const kinds = new Set<ListKind>()
+      for (const frontend of won) if (entries.get(frontend.key)?.list === list) kinds.add(frontend.list)
+      const [kind, other] = kinds
+      const taken = port.lists.some(known => known.family === list.family && known.kind === kind)
+      if (kind !== undefined && other === undefined && !taken) list.kind = kind
+    }
+  }
+
+  #prepareList(list: ListState, port: PortState, plan: ServicePortPlan): void {
+    const selection = plan.endpoints[list.family]
+    const chosen = (selection?.endpoints ?? []).filter(endpoint =>
+      list.kind === 'local' ? endpoint.inLocal : endpoint.inCluster,
+    )
+    const slots = this.#membersOf(port, list.family, chosen)
+    const reason = selection?.hasAnyEndpoints ? Reason.NO_LOCAL_ENDPOINTS : Reason.NO_ENDPOINTS
+    const ids = slots.map(slot => slot.id)
+    const { lists } = this.#tables
+    if (list.inForce && !list.stale && sameIds(list.ids, ids) && (ids.length > 0 || list.base === reason)) {
+      lists.dropPending(list)
+      return
+    }
+    const failed = (error: unknown): void =>
+      this.#failed(port.service, error, 'list', `list ${list.index} of ${port.key}`)
+    if (list.pending !== undefined && sameIds(list.pending.ids, ids)) {
+      this.#lists.set(list, { list, slots, base: list.pending.base, failed })
+      return
+    }
+    lists.dropPending(list)
+    this.#lists.delete(list)
+    const base = slots.length === 0 ? { base: reason, count: 0 } : this.#range(list, port, ids)
+    if (base === undefined) return
+    const fitting = slots.slice(0, base.count)
+    if (fitting.length > 0) list.pending = { base: base.base, ids: ids.slice(0, base.count) }
+    this.#lists.set(list, { list, slots: fitting, base: base.base, failed })
+  }
+
+  /** Members for endpoints, ascending by id; new ones get an id in the order of the endpoints. */
+  #membersOf(port: PortState, family: Family, endpoints: readonly EndpointView[]): Member[] {
+    const { backendIds } = this.#tables
+    const members = new Map<number, Member>()
+    let without = 0
+    for (const { address, port: number } of endpoints) {
+      let member = port.members.get(memberKey(address, number))
+      if (member === undefined) {
+        const id = backendIds.acquire(memberIdKey(port.id, address, number))
+        if (id === undefined) without++
+        else member = this.#tables.addMember(port, { ...id, family, address, port: number })
+      }
+      if (member !== undefined) members.set(member.id, member)
+    }
+    if (without > 0) {
+      const message = `${port.key}: ${without} of ${endpoints.length} endpoints have no id, all ${backendIds.max} are taken`
+      this.#unfit(port.service, 'backend ids', message)
+    }
+    return [...members.values()].sort((a, b) => a.id - b.id)
+  }
+
+  /** A range for a list, smaller when not all fit; undefined when it must wait or stay as it is. */
+  #range(
+    list: ListState,
+    port: PortState,
+    ids: readonly number[],
+  ): { base: number; count: number } | undefined {
+    const { lists, retirement } = this.#tables
+    const { family } = list
+    const resource = rangeResource(family)
+    const whole = lists.allocate(family, ids.length)
+    if (whole !== undefined) return { base: whole.base, count: ids.length }
+    if (!retirement.expects(resource)) {
+      const moves = lists.makeRoom(family, ids.length, (moving, error) => {
+        if (moving.port !== undefined)
+          this.#failed(moving.port.service, error, 'list', `moving list ${moving.index}`)
+      })
+      if (moves === undefined) return this.#part(list, port, ids)
+      for (const move of moves) this.#lists.set(move.list, move)
+    }
+    this.#outcome.awaiting.add(port.service)
+    return undefined
+  }
+
+  /** As many endpoints as there is room for: some are better than none, none is better than those that left. */
+  #part(
+    list: ListState,
+    port: PortState,
+    ids: readonly number[],
+  ): { base: number; count: number } | undefined {
+    const { lists } = this.#tables
+    const { family } = list
+    const wanted = new Set(ids)
+    const kept = list.inForce && list.ids.every(id => wanted.has(id)) ? list.ids.length : 0
+    let found: { base: number; count: number } | undefined
+    for (
+      let order = orderOf(ids.length) - 1;
+      order >= 0 && found === undefined && 2 ** order > kept;
+      order--
+    ) {
+      const base = lists.allocate(family, 2 ** order)?.base
+      if (base !== undefined) found = { base, count: 2 ** order }
+    }
+    if (found === undefined && kept === 0 && list.inForce) found = { base: Reason.NO_ENDPOINTS, count: 0 }
+    const used = found?.count ?? kept
+    const message = `${port.key}: ${used} of ${ids.length} ${family} endpoints fit, ${rangeResource(family)} is full`
+    this.#unfit(port.service, rangeResource(family), message)
+    return found
+  }
+
+  /** Which frontends to write and which to delete, now that the lists are what they are. */
+  #diffFrontends(service: ServiceState, writes: FrontendWrite[], deletes: FrontendDelete[]): void {
+    const { claims, frontends } = this.#tables
+    const { entries } = frontends
+    const won = claims.won(service.key)
+    const plans = new Map(service.plan?.ports.map(plan => [plan.key, plan]))
+    for (const { key, family, address, port: number, protocol, servicePort, list: kind } of won) {
+      const port = service.ports.get(servicePort)
+      const list = port?.lists.find(known => known.wanted && known.family === family && known.kind === kind)
+      const applied = entries.get(key)
+      const failed = (error: unknown): void =>
+        this.#failed(service, error, family === 'IPv4' ? 'svc4' : 'svc6', `frontend ${key}`)
+      if (port === undefined || list === undefined || !list.inForce || !port.named) {
+        // It does not fit: whoever had it before keeps it while they want it, and not longer.
+        const owner = applied?.port
+        const inherited = applied !== undefined && (owner === undefined || !claims.claimedBy(key, owner.key))
+        if (inherited && !this.#outcome.failed.has(service) && !this.#outcome.awaiting.has(service))
+          deletes.push({ key, failed })
+        continue
+      }
+      const value = svcValueOf(list, port, plans.get(servicePort)?.affinityTimeoutSeconds ?? 0)
+      if (
+        applied !== undefined &&
+        applied.list === list &&
+        applied.port === port &&
+        sameSvcValue(applied.value, value)
+      )
+        continue
+      const place = { family, address, port: number, protocol }
+      writes.push({ key, place, value, port, list, failed })
+    }
+    for (const port of service.ports.values()) {
+      for (const key of port.frontends) {
+        if (claims.winner(key) !== undefined) continue
+        const resource = entries.get(key)?.place.family === 'IPv4' ? 'svc4' : 'svc6'
+        const failed = (error: unknown): void => this.#failed(service, error, resource, `frontend ${key}`)
+        deletes.push({ key, failed })
+        this.#outcome.room.add(resource)
+      }
+    }
+  }
+
+  /** Retires lists that nobody leads to, and what is left of service ports and members that are wanted no more. */
+  #settlePort(port: PortState): void {
+    for (const list of [...port.lists]) if (!list.wanted && list.refs === 0) this.#tables.lists.retire(list)
+    this.#settleMembers(port)
+    const { claims } = this.#tables
+    for (const key of port.frontends) {
+      const winner = claims.winner(key)
+      if (winner !== undefined && !claims.claimedBy(key, port.key)) this.#outcome.heirs.add(winner.service)
+    }
+    if (port.wanted || port.frontends.size > 0 || port.lists.length > 0) return
+    this.#tables.dropPort(port)
+  }
+
+  #settleMembers(port: PortState): void {
+    const endpoints = port.wanted ? this.#endpoints.get(port) : NO_ENDPOINTS
+    // A port that only lost a frontend to another Service: its endpoints have not changed.
+    if (endpoints === undefined) return
+    let inForce: Set<number> | undefined
+    for (const [key, member] of port.members) {
+      const endpoint = endpoints.get(key)
+      // Ready counts as well: with publishNotReadyAddresses the lists hold what does not serve.
+      if (endpoint?.serving || endpoint?.ready) {
+        member.serves = true
+        continue
+      }
+      inForce ??= new Set(port.lists.flatMap(list => (list.inForce ? list.ids : [])))
+      if (inForce.has(member.id)) continue
+      if (member.serves && port.protocol === 'UDP') this.#outcome.dead.push(member)
+      member.serves = false
+      if (endpoint === undefined) this.#tables.dropMember(port, member)
+    }
+  }
+
+  #failed(service: ServiceState, error: unknown, resource: Resource, what: string): void {
+    const text = error instanceof Error ? error.message : String(error)
+    if (isFull(error) && resource !== 'list') {
+      this.#unfit(service, resource, `${what} does not fit: ${text}`)
+      return
+    }
+    service.error = { where: service.key, field: '', message: `${what}: ${text}` }
+    this.#outcome.failed.add(service)
+  }
+
+  #unfit(service: ServiceState, resource: Resource, message: string): void {
+    const problem: Problem = { where: service.key, field: '', message }
+    service.unfit.set(resource, problem)
+  }
+}
+
+const NO_ENDPOINTS: Endpoints = new Map()
+
+const newOutcome = (): Outcome => ({
+  failed: new Set(),
+  awaiting: new Set(),
+  room: new Set(),
+  heirs: new Set(),
+  dead: [],
+})
+
+const sameIds = (a: readonly number[], b: readonly number[]): boolean =>
+  a.length === b.length && a.every((id, index) => id === b[index])
+
+const svcValueOf = (list: ListState, port: PortState, affinityTimeoutS: number): SvcValue => ({
+  list: list.index,
+  servicePort: port.id,
+  affinityTimeoutS,
+  flags: 0,
+  algorithm: Algorithm.RANDOM,
+  maglev: 0,
+})

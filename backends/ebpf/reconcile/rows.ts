@@ -1,0 +1,172 @@
+import type { Family } from '@kpng/api'
+import {
+  type Backend4,
+  type Backend6,
+  type Cfg,
+  type RecordRow,
+  Scope,
+  type Svc4Key,
+  type Svc6Key,
+  type SvcValue,
+} from '../bindings.gen.ts'
+import {
+  type Cidr,
+  formatIpv4,
+  formatIpv6,
+  maskIpv4,
+  maskIpv6,
+  parseIpv4,
+  parseIpv6,
+} from '../plan/address.ts'
+import type { NodePlan } from '../plan/node-plan.ts'
+import { frontendKey, type Transport } from '../plan/service-plan.ts'
+
+const PROTOCOL_NUMBER: Readonly<Record<Transport, number>> = { TCP: 6, UDP: 17 }
+const UNSPECIFIED6 = new Uint8Array(16)
+
+export const protocolNumber = (protocol: Transport): number => PROTOCOL_NUMBER[protocol]
+
+export const transportOf = (number: number): Transport | undefined =>
+  number === 6 ? 'TCP' : number === 17 ? 'UDP' : undefined
+
+/** Where a frontend is, as text: what the keys of svc4 and svc6 are made from. */
+export interface FrontendPlace {
+  readonly family: Family
+  /** '' = any of this node's NodePort addresses. */
+  readonly address: string
+  readonly port: number
+  readonly protocol: Transport
+}
+
+export const svc4KeyOf = (place: FrontendPlace): Svc4Key => ({
+  addr: place.address === '' ? 0 : ipv4(place.address),
+  port: place.port,
+  proto: protocolNumber(place.protocol),
+  scope: Scope.INSIDE,
+})
+
+export const svc6KeyOf = (place: FrontendPlace): Svc6Key => ({
+  addr: place.address === '' ? UNSPECIFIED6 : ipv6(place.address),
+  port: place.port,
+  proto: protocolNumber(place.protocol),
+  scope: Scope.INSIDE,
+})
+
+/** undefined for a key that no plan makes: another scope or protocol. */
+export function placeOf4(key: Svc4Key): FrontendPlace | undefined {
+  const protocol = transportOf(key.proto)
+  if (protocol === undefined || key.scope !== Scope.INSIDE) return undefined
+  return { family: 'IPv4', address: key.addr === 0 ? '' : formatIpv4(key.addr), port: key.port, protocol }
+}
+
+export function placeOf6(key: Svc6Key): FrontendPlace | undefined {
+  const protocol = transportOf(key.proto)
+  if (protocol === undefined || key.scope !== Scope.INSIDE) return undefined
+  const address = key.addr.every(byte => byte === 0) ? '' : formatIpv6(key.addr)
+  return { family: 'IPv6', address, port: key.port, protocol }
+}
+
+export const keyOfPlace = (place: FrontendPlace): string =>
+  frontendKey(place.family, place.address, place.port, place.protocol)
+
+export const sameSvcValue = (a: SvcValue, b: SvcValue): boolean =>
+  a.list === b.list &&
+  a.servicePort === b.servicePort &&
+  a.affinityTimeoutS === b.affinityTimeoutS &&
+  a.flags === b.flags &&
+  a.algorithm === b.algorithm &&
+  a.maglev === b.maglev
+
+/** A list's word: base in the low half, count in the high half. count 0: base is the reason. */
+export const listWord = (base: number, count: number): bigint => (BigInt(count) << 32n) | BigInt(base)
+
+/** A membership of a list, with its address as text. */
+export interface Slot {
+  readonly id: number
+  readonly generation: number
+  readonly address: string
+  readonly port: number
+}
+
+export const backend4Of = (slot: Slot, list: number): Backend4 => ({
+  addr: ipv4(slot.address),
+  port: slot.port,
+  weight: 1,
+  id: slot.id,
+  list,
+  generation: slot.generation,
+  flags: 0,
+})
+
+export const backend6Of = (slot: Slot, list: number): Backend6 => ({
+  addr: ipv6(slot.address),
+  port: slot.port,
+  weight: 1,
+  id: slot.id,
+  list,
+  generation: slot.generation,
+  flags: 0,
+})
+
+export const sameBackend = <B extends Backend4 | Backend6>(a: B, b: B): boolean =>
+  (a.addr === b.addr ||
+    (a.addr instanceof Uint8Array && b.addr instanceof Uint8Array && Buffer.compare(a.addr, b.addr) === 0)) &&
+  a.port === b.port &&
+  a.weight === b.weight &&
+  a.id === b.id &&
+  a.list === b.list &&
+  a.generation === b.generation &&
+  a.flags === b.flags
+
+/** What fills the rounding of a range where two ranges are written at once: never read. */
+export const NO_BACKEND4: Backend4 = { addr: 0, port: 0, weight: 0, id: 0, list: 0, generation: 0, flags: 0 }
+export const NO_BACKEND6: Backend6 = { ...NO_BACKEND4, addr: UNSPECIFIED6 }
+
+export const slotOf4 = (row: Backend4): Slot => ({
+  id: row.id,
+  generation: row.generation,
+  address: formatIpv4(row.addr),
+  port: row.port,
+})
+
+export const slotOf6 = (row: Backend6): Slot => ({
+  id: row.id,
+  generation: row.generation,
+  address: formatIpv6(row.addr),
+  port: row.port,
+})
+
+/** The backend of a socket record: records keep IPv4 in mapped form. */
+export function slotOfRecord(row: RecordRow): Slot {
+  const text = formatIpv6(row.backendAddr)
+  const address = text.startsWith('::ffff:') && text.includes('.') ? text.slice('::ffff:'.length) : text
+  return { id: row.backend, generation: row.generation, address, port: row.backendPort }
+}
+
+export function cfgOf(cidrs: NodePlan['serviceCIDRs']): Cfg {
+  const cidr4 = cidrs.IPv4.map(cidr => ({ addr: base4(cidr), mask: maskIpv4(cidr.prefixLength) }))
+  const cidr6 = cidrs.IPv6.map(cidr => ({ addr: base6(cidr), mask: maskIpv6(cidr.prefixLength) }))
+  return { cidr4Count: cidr4.length, cidr6Count: cidr6.length, cidr4, cidr6 }
+}
+
+/** Host bits cleared: the programs compare (address & mask) with it. */
+const base4 = ({ ip, prefixLength }: Cidr): number =>
+  ip.family === 'IPv4' ? (ip.value & maskIpv4(prefixLength)) >>> 0 : 0
+
+function base6({ ip, prefixLength }: Cidr): Uint8Array {
+  const mask = maskIpv6(prefixLength)
+  return ip.family === 'IPv6' ? ip.value.map((byte, index) => byte & (mask[index] ?? 0)) : UNSPECIFIED6
+}
+
+/** For text that a plan has already parsed. */
+export function ipv4(text: string): number {
+  const value = parseIpv4(text)
+  if (value === undefined) throw new TypeError(`${text} is not an IPv4 address`)
+  return value
+}
+
+export function ipv6(text: string): Uint8Array {
+  const value = parseIpv6(text)
+  if (value === undefined) throw new TypeError(`${text} is not an IPv6 address`)
+  return value
+}

@@ -1,0 +1,71 @@
+import type { Adopted, AdoptedContents } from './adopted.ts'
+import type { CfgWriter } from './cfg-writer.ts'
+import { type ListState, memberIdKey, type PortState } from './state.ts'
+import type { Tables } from './tables.ts'
+
+/** Begins with what a former agent has left. Nothing is written. */
+export function seed(tables: Tables, cfg: CfgWriter, adopted: Adopted): void {
+  const { ids, contents } = adopted
+  const ports = new Map<number, PortState>()
+  for (const { id, key, service, protocol } of ids.servicePorts) {
+    if (!tables.portIds.adopt(key, id, 0, 'live')) continue
+    if (contents !== undefined) tables.names.applied.set(id, key)
+    ports.set(id, tables.addPort(tables.service(service), key, id, protocol))
+  }
+  for (const { servicePort, id, generation, address, port: number, family } of ids.members) {
+    const port = ports.get(servicePort)
+    const key = memberIdKey(servicePort, address, number)
+    if (port === undefined) tables.backendIds.block(id)
+    else if (tables.backendIds.adopt(key, id, generation, 'live'))
+      tables.addMember(port, { id, generation, address, port: number, family })
+  }
+  for (const id of ids.blockedBackends) tables.backendIds.block(id)
+  for (const id of ids.blockedServicePorts) tables.portIds.block(id)
+  for (const [id, generation] of ids.generations) tables.backendIds.noteGeneration(id, generation)
+  if (contents !== undefined) seedContents(tables, cfg, contents, ports)
+}
+
+function seedContents(
+  tables: Tables,
+  cfg: CfgWriter,
+  contents: AdoptedContents,
+  ports: ReadonlyMap<number, PortState>,
+): void {
+  for (const { index, family, servicePort, base, ids } of contents.lists) {
+    const port = ports.get(servicePort)
+    const list: ListState = {
+      index,
+      family,
+      port,
+      kind: undefined,
+      ids: ids ?? [],
+      base: ids === undefined ? 0 : base,
+      inForce: true,
+      stale: ids === undefined,
+      refs: 0,
+      wanted: false,
+      pending: undefined,
+    }
+    // A range that overlaps another is as good as none: what is in it is written elsewhere.
+    if (!tables.lists.adopt(list)) tables.lists.adopt({ ...list, ids: [], base: 0, stale: true })
+  }
+  for (const { key, place, value } of contents.frontends) {
+    const port = ports.get(value.servicePort)
+    const list = tables.lists.lists.get(value.list)
+    tables.frontends.adopt(key, {
+      place,
+      value,
+      port,
+      list: list?.family === place.family ? list : undefined,
+    })
+  }
+  tables.frontends.strange4.push(...contents.strange4)
+  tables.frontends.strange6.push(...contents.strange6)
+  for (const index of contents.orphanLists) tables.lists.adoptOrphan(index)
+  for (const [address, flags] of contents.addresses) {
+    tables.addresses.applied.set(address, flags)
+    tables.addresses.dirty.add(address)
+  }
+  tables.names.strange.push(...contents.strangeNames)
+  cfg.applied = contents.cfg
+}

@@ -1,0 +1,112 @@
+import { type BackoffOptions, backoffMs, type Clock } from './clock.ts'
+import type { DeadBackend, ReconcilerHooks } from './hooks.ts'
+
+/** So many backends are looked for in one pass: the map `dead` holds more. */
+const MAX_BATCH = 1024
+/** Sockets that resist so often are given up: nothing reaches a namespace that only a descriptor holds. */
+const MAX_ATTEMPTS = 5
+
+interface Dead extends DeadBackend {
+  /** Of the sync that made it dead. */
+  readonly revision: number
+  attempts: number
+}
+
+export interface StaleSocketsOptions {
+  readonly destroyStale: ReconcilerHooks['destroyStale']
+  /** Whether a backend serves again: its sockets may stay. */
+  readonly serves: (dead: DeadBackend) => boolean
+  readonly clock: Clock
+  readonly random: () => number
+  readonly backoff: BackoffOptions
+  /** The queue has become shorter. */
+  readonly progressed: () => void
+}
+
+/** Moves the connected UDP sockets of dead backends on, many backends a pass, with retries. */
+export class StaleSockets {
+  readonly #options: StaleSocketsOptions
+  readonly #queue = new Map<number, Dead>()
+  #running = false
+  #cancelRetry: (() => void) | undefined
+  #closed = false
+  destroyed = 0
+  /** Backends with sockets that could not be destroyed. */
+  givenUp = 0
+  failure: unknown
+
+  constructor(options: StaleSocketsOptions) {
+    this.#options = options
+  }
+
+  get size(): number {
+    return this.#queue.size
+  }
+
+  /** Of the oldest sync whose stale sockets are not dealt with; Infinity when all are. */
+  oldestRevision(): number {
+    let oldest = Number.POSITIVE_INFINITY
+    for (const { revision } of this.#queue.values()) oldest = Math.min(oldest, revision)
+    return oldest
+  }
+
+  /** Only after the grace period that follows the flip: a program that runs may still make such a socket. */
+  add(dead: DeadBackend, revision: number): void {
+    const { id, generation } = dead
+    if (this.#options.serves(dead)) return
+    this.#queue.set(id, { id, generation, revision, attempts: 0 })
+    void this.#run()
+  }
+
+  close(): void {
+    this.#closed = true
+    this.#cancelRetry?.()
+  }
+
+  async #run(): Promise<void> {
+    if (this.#running || this.#cancelRetry !== undefined) return
+    this.#running = true
+    // What is added in the same turn goes with it.
+    await new Promise(resolve => setImmediate(resolve))
+    let failed = false
+    while (this.#queue.size > 0 && !failed && !this.#closed) {
+      for (const dead of this.#queue.values()) if (this.#options.serves(dead)) this.#queue.delete(dead.id)
+      const batch = [...this.#queue.values()].slice(0, MAX_BATCH)
+      if (batch.length > 0) failed = !(await this.#destroy(batch))
+      this.#options.progressed()
+    }
+    this.#running = false
+    if (!failed || this.#closed) return
+    const attempts = Math.max(0, ...[...this.#queue.values()].map(dead => dead.attempts))
+    const { clock, backoff, random } = this.#options
+    this.#cancelRetry = clock.after(backoffMs(attempts, backoff, random), () => {
+      this.#cancelRetry = undefined
+      void this.#run()
+    })
+  }
+
+  /** false when it must be tried again. */
+  async #destroy(batch: readonly Dead[]): Promise<boolean> {
+    let clean = false
+    try {
+      const result = await this.#options.destroyStale(batch.map(({ id, generation }) => ({ id, generation })))
+      this.destroyed += result.destroyed
+      clean = result.failed === 0
+      this.failure = clean ? undefined : new Error(`${result.failed} stale sockets could not be destroyed`)
+    } catch (error) {
+      this.failure = error
+    }
+    let waiting = false
+    for (const dead of batch) {
+      // Dead once more in the meantime: that one has a pass of its own coming.
+      if (this.#queue.get(dead.id) !== dead) continue
+      if (!clean && ++dead.attempts < MAX_ATTEMPTS) {
+        waiting = true
+        continue
+      }
+      if (!clean) this.givenUp++
+      this.#queue.delete(dead.id)
+    }
+    return !waiting
+  }
+}

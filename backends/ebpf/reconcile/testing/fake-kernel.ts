@@ -1,0 +1,71 @@
+import type { RecordRow } from '../../bindings.gen.ts'
+import { parseIpv4, parseIpv6 } from '../../plan/address.ts'
+import type { DeadBackend, IdsInUse, ReconcilerHooks, StaleResult } from '../hooks.ts'
+
+/** Socket records and what the hooks do to them, in memory. */
+export class FakeKernel implements ReconcilerHooks {
+  readonly records: RecordRow[] = []
+  /** All that destroyStale was asked for. */
+  readonly destroyed: DeadBackend[] = []
+  graces = 0
+  /** Asked before each call; true makes it fail. */
+  fault: () => boolean = () => false
+
+  async grace(): Promise<void> {
+    this.graces++
+    await new Promise(resolve => setImmediate(resolve))
+    if (this.fault()) throw new Error('grace made to fail')
+  }
+
+  async destroyStale(dead: readonly DeadBackend[]): Promise<StaleResult> {
+    await new Promise(resolve => setImmediate(resolve))
+    if (this.fault()) throw new Error('destroyStale made to fail')
+    this.destroyed.push(...dead)
+    let destroyed = 0
+    for (const { id, generation } of dead) {
+      for (const [at, row] of [...this.records.entries()].reverse()) {
+        if (row.backend !== id || row.generation !== generation || row.connected !== 1 || row.proto !== 17)
+          continue
+        this.records.splice(at, 1)
+        destroyed++
+      }
+    }
+    return { destroyed, failed: 0 }
+  }
+
+  async idsInUse(): Promise<IdsInUse> {
+    await new Promise(resolve => setImmediate(resolve))
+    if (this.fault()) throw new Error('idsInUse made to fail')
+    return {
+      backends: new Set(this.records.map(row => row.backend)),
+      servicePorts: new Set(this.records.map(row => row.servicePort)),
+    }
+  }
+}
+
+/** A record as connect() leaves it. */
+export function recordRow(row: {
+  readonly backend: number
+  readonly generation: number
+  readonly servicePort: number
+  readonly protocol: 'TCP' | 'UDP'
+  readonly address: string
+  readonly port: number
+}): RecordRow {
+  const backendAddr = new Uint8Array(16)
+  const v4 = parseIpv4(row.address)
+  if (v4 === undefined) backendAddr.set(parseIpv6(row.address) ?? backendAddr)
+  else {
+    backendAddr.set([0xff, 0xff], 10)
+    new DataView(backendAddr.buffer).setUint32(12, v4)
+  }
+  return {
+    backend: row.backend,
+    generation: row.generation,
+    backendPort: row.port,
+    servicePort: row.servicePort,
+    proto: row.protocol === 'UDP' ? 17 : 6,
+    connected: 1,
+    backendAddr,
+  }
+}

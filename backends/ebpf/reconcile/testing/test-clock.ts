@@ -1,0 +1,50 @@
+import type { Clock } from '../clock.ts'
+
+/** A clock whose timers fire in order, as soon as nobody has anything else to do. */
+export class TestClock implements Clock {
+  #nowMs = 0
+  readonly #timers = new Set<{ readonly dueMs: number; readonly callback: () => void }>()
+
+  nowMs(): number {
+    return this.#nowMs
+  }
+
+  after(delayMs: number, callback: () => void): () => void {
+    const timer = { dueMs: this.#nowMs + delayMs, callback }
+    this.#timers.add(timer)
+    return () => this.#timers.delete(timer)
+  }
+
+  /** Lets everything run until the promise is settled, going on to the next timer whenever nothing happens. */
+  async until<T>(promise: Promise<T>, limitMs = 10_000_000): Promise<T> {
+    let done = false
+    const finish = (): void => {
+      done = true
+    }
+    promise.then(finish, finish)
+    const endMs = this.#nowMs + limitMs
+    for (;;) {
+      for (let turn = 0; turn < 8 && !done; turn++) await new Promise(resolve => setImmediate(resolve))
+      if (done) return promise
+      if (!this.#fire(endMs)) throw new Error(`nothing happened within ${limitMs} ms`)
+    }
+  }
+
+  /** Lets so much time pass. */
+  async pass(delayMs: number): Promise<void> {
+    const endMs = this.#nowMs + delayMs
+    do {
+      for (let turn = 0; turn < 8; turn++) await new Promise(resolve => setImmediate(resolve))
+    } while (this.#fire(endMs))
+    this.#nowMs = endMs
+  }
+
+  #fire(endMs: number): boolean {
+    const [next] = [...this.#timers].sort((a, b) => a.dueMs - b.dueMs)
+    if (next === undefined || next.dueMs > endMs) return false
+    this.#timers.delete(next)
+    this.#nowMs = Math.max(this.#nowMs, next.dueMs)
+    next.callback()
+    return true
+  }
+}

@@ -1,0 +1,221 @@
+import type { Family } from '@kpng/api'
+import type { SvcValue } from '../bindings.gen.ts'
+import { formatIpv4, formatIpv6 } from '../plan/address.ts'
+import type { CfgWriter } from './cfg-writer.ts'
+import { keyOfName } from './name-table.ts'
+import {
+  backend4Of,
+  backend6Of,
+  type FrontendPlace,
+  keyOfPlace,
+  listWord,
+  placeOf4,
+  placeOf6,
+  sameBackend,
+  sameSvcValue,
+} from './rows.ts'
+import type { Slicer } from './slicer.ts'
+import type { ListState, ServiceState } from './state.ts'
+import type { Tables } from './tables.ts'
+
+export interface VerifyStep {
+  /** Services with something to write again. */
+  readonly dirty: Set<ServiceState>
+  /** Something is there that belongs to nobody. */
+  prune: boolean
+  /** The pass is over. */
+  ended: boolean
+  /** The pass could not go on: to be tried again later. */
+  failure: unknown
+}
+
+/** Lists compared in one step: bounds how long a change waits behind it. */
+const LISTS_PER_STEP = 1024
+
+/**
+ * Compares the kernel with what we believe to be in it, part by part. What differs is corrected in what we
+ * believe, so that the ordinary way writes it again; only words of lists are put right on the spot.
+ */
+export class Verifier {
+  readonly #tables: Tables
+  readonly #cfg: CfgWriter
+  readonly #slicer: Slicer
+  #pass: AsyncGenerator<void> | undefined
+  #step: VerifyStep = newStep()
+  #waiting: (() => void)[] = []
+  /** Entries found otherwise. */
+  repairs = 0
+  passes = 0
+
+  constructor(tables: Tables, cfg: CfgWriter, slicer: Slicer) {
+    this.#tables = tables
+    this.#cfg = cfg
+    this.#slicer = slicer
+  }
+
+  /** Called at the end of a whole pass that begins from now on. */
+  onPass(callback: () => void): void {
+    this.#pass = undefined
+    this.#waiting.push(callback)
+  }
+
+  /** The next part of the pass. Nothing else may write meanwhile. */
+  async step(): Promise<VerifyStep> {
+    this.#step = newStep()
+    this.#pass ??= this.#parts()
+    try {
+      const { done } = await this.#pass.next()
+      this.#step.ended = done === true
+    } catch (error) {
+      this.#step.failure = error
+      this.#pass = undefined
+    }
+    if (!this.#step.ended) return this.#step
+    this.#pass = undefined
+    this.passes++
+    const waiting = this.#waiting
+    this.#waiting = []
+    for (const callback of waiting) callback()
+    return this.#step
+  }
+
+  async *#parts(): AsyncGenerator<void> {
+    const { maps } = this.#tables
+    await this.#frontends('IPv4', maps.svc4.entries(), placeOf4, key =>
+      this.#tables.frontends.strange4.push(key),
+    )
+    yield
+    await this.#frontends('IPv6', maps.svc6.entries(), placeOf6, key =>
+      this.#tables.frontends.strange6.push(key),
+    )
+    yield
+    const indexes = [...this.#tables.lists.lists.keys()]
+    for (let at = 0; at < indexes.length; at += LISTS_PER_STEP) {
+      for (const index of indexes.slice(at, at + LISTS_PER_STEP)) {
+        const list = this.#tables.lists.lists.get(index)
+        if (list?.inForce && !list.stale) this.#list(list)
+        if (this.#slicer.over) await this.#slicer.breathe()
+      }
+      yield
+    }
+    await this.#names()
+    yield
+    await this.#addresses('IPv4', maps.addr4.entries(), formatIpv4)
+    yield
+    await this.#addresses('IPv6', maps.addr6.entries(), formatIpv6)
+    yield
+    if (this.#cfg.check()) this.repairs++
+  }
+
+  async #frontends<K>(
+    family: Family,
+    rows: Iterable<[K, SvcValue]>,
+    placeOf: (key: K) => FrontendPlace | undefined,
+    strange: (key: K) => void,
+  ): Promise<void> {
+    const { frontends } = this.#tables
+    const seen = new Set<string>()
+    for (const [row, value] of rows) {
+      const place = placeOf(row)
+      if (place === undefined) {
+        strange(row)
+        this.#step.prune = true
+        this.repairs++
+        continue
+      }
+      const key = keyOfPlace(place)
+      seen.add(key)
+      const known = frontends.entries.get(key)
+      if (known === undefined) {
+        frontends.adopt(key, { place, value, port: undefined, list: undefined })
+        this.#step.prune = true
+        this.repairs++
+      } else if (!sameSvcValue(known.value, value)) {
+        frontends.correct(key, value)
+        this.#repair(known.port?.service)
+      }
+      if (this.#slicer.over) await this.#slicer.breathe()
+    }
+    for (const [key, known] of [...frontends.entries]) {
+      if (known.place.family !== family || seen.has(key)) continue
+      frontends.forget(key)
+      this.#repair(known.port?.service)
+    }
+  }
+
+  #list(list: ListState): void {
+    const { maps, members, lists } = this.#tables
+    const word = listWord(list.base, list.ids.length)
+    if (maps.list.load64(list.index) !== word) {
+      lists.restore(list, word)
+      this.repairs++
+    }
+    const whole = list.ids.every((id, offset) => {
+      const member = members[id]
+      if (member === undefined) return true
+      return list.family === 'IPv4'
+        ? sameBackend(maps.backend4.read(list.base + offset), backend4Of(member, list.index))
+        : sameBackend(maps.backend6.read(list.base + offset), backend6Of(member, list.index))
+    })
+    if (whole) return
+    list.stale = true
+    this.#repair(list.port?.service)
+  }
+
+  async #names(): Promise<void> {
+    const { maps, names, services } = this.#tables
+    const seen = new Set<number>()
+    for (const [id, name] of maps.service.entries()) {
+      if (keyOfName(name) === names.applied.get(id) && names.applied.has(id)) {
+        seen.add(id)
+      } else if (!names.applied.has(id)) {
+        names.strange.push(id)
+        this.#step.prune = true
+        this.repairs++
+      }
+      if (this.#slicer.over) await this.#slicer.breathe()
+    }
+    for (const id of [...names.applied.keys()]) if (!seen.has(id)) names.applied.delete(id)
+    for (const service of services.values()) {
+      for (const port of service.ports.values()) {
+        if (!port.named || names.applied.has(port.id)) continue
+        port.named = false
+        this.#repair(service)
+      }
+    }
+  }
+
+  async #addresses<K>(
+    family: Family,
+    rows: Iterable<[K, { readonly flags: number }]>,
+    textOf: (key: K) => string,
+  ): Promise<void> {
+    const { addresses } = this.#tables
+    const seen = new Set<string>()
+    for (const [row, { flags }] of rows) {
+      const address = textOf(row)
+      seen.add(address)
+      if (addresses.applied.get(address) !== flags) this.#correctAddress(address, flags)
+      if (this.#slicer.over) await this.#slicer.breathe()
+    }
+    for (const address of [...addresses.applied.keys()])
+      if (address.includes(':') === (family === 'IPv6') && !seen.has(address))
+        this.#correctAddress(address, 0)
+  }
+
+  #correctAddress(address: string, flags: number): void {
+    const { applied, dirty } = this.#tables.addresses
+    if (flags === 0) applied.delete(address)
+    else applied.set(address, flags)
+    dirty.add(address)
+    this.repairs++
+  }
+
+  #repair(service: ServiceState | undefined): void {
+    this.repairs++
+    if (service === undefined) this.#step.prune = true
+    else this.#step.dirty.add(service)
+  }
+}
+
+const newStep = (): VerifyStep => ({ dirty: new Set(), prune: false, ended: false, failure: undefined })
