@@ -600,6 +600,77 @@ export const rskKey: StructCodec<RskKey> = {
   },
 }
 
+/** struct select_test, 88 bytes. */
+export interface SelectTest {
+  readonly vip: Uint8Array
+  readonly backendAddr: Uint8Array
+  readonly client: bigint
+  readonly nowNs: bigint
+  readonly random: number
+  readonly servicePort: number
+  readonly backend: number
+  readonly vipPort: number
+  readonly backendPort: number
+  readonly generation: number
+  readonly proto: number
+  readonly reason: number
+  readonly count: number
+}
+
+export const selectTest: StructCodec<SelectTest> = {
+  name: 'select_test',
+  size: 88,
+  offsets: {
+    vip: 16,
+    backendAddr: 32,
+    client: 48,
+    nowNs: 56,
+    random: 64,
+    servicePort: 68,
+    backend: 72,
+    vipPort: 76,
+    backendPort: 78,
+    generation: 80,
+    proto: 82,
+    reason: 83,
+    count: 84,
+  },
+  encode(value, into, offset) {
+    zero(into, offset, 16)
+    zero(into, offset + 85, 3)
+    bytes16.encode(value.vip, into, offset + 16)
+    bytes16.encode(value.backendAddr, into, offset + 32)
+    u64.encode(value.client, into, offset + 48)
+    u64.encode(value.nowNs, into, offset + 56)
+    u32.encode(value.random, into, offset + 64)
+    u32.encode(value.servicePort, into, offset + 68)
+    u32.encode(value.backend, into, offset + 72)
+    be16.encode(value.vipPort, into, offset + 76)
+    be16.encode(value.backendPort, into, offset + 78)
+    u16.encode(value.generation, into, offset + 80)
+    u8.encode(value.proto, into, offset + 82)
+    u8.encode(value.reason, into, offset + 83)
+    u8.encode(value.count, into, offset + 84)
+  },
+  decode(from, offset) {
+    return {
+      vip: bytes16.decode(from, offset + 16),
+      backendAddr: bytes16.decode(from, offset + 32),
+      client: u64.decode(from, offset + 48),
+      nowNs: u64.decode(from, offset + 56),
+      random: u32.decode(from, offset + 64),
+      servicePort: u32.decode(from, offset + 68),
+      backend: u32.decode(from, offset + 72),
+      vipPort: be16.decode(from, offset + 76),
+      backendPort: be16.decode(from, offset + 78),
+      generation: u16.decode(from, offset + 80),
+      proto: u8.decode(from, offset + 82),
+      reason: u8.decode(from, offset + 83),
+      count: u8.decode(from, offset + 84),
+    }
+  },
+}
+
 /** struct service_count, 32 bytes. */
 export interface ServiceCount {
   readonly connections: bigint
@@ -1145,23 +1216,93 @@ export const programs = {
     object: 'sock',
     section: 'cgroup/connect4',
   },
+  connect6: {
+    name: 'connect6',
+    object: 'sock',
+    section: 'cgroup/connect6',
+  },
+  getpeername4: {
+    name: 'getpeername4',
+    object: 'sock',
+    section: 'cgroup/getpeername4',
+  },
+  getpeername6: {
+    name: 'getpeername6',
+    object: 'sock',
+    section: 'cgroup/getpeername6',
+  },
+  postBind4: {
+    name: 'post_bind4',
+    object: 'sock',
+    section: 'cgroup/post_bind4',
+  },
+  postBind6: {
+    name: 'post_bind6',
+    object: 'sock',
+    section: 'cgroup/post_bind6',
+  },
+  recordsTcp: {
+    name: 'records_tcp',
+    object: 'sock_iter',
+    section: 'iter/bpf_sk_storage_map',
+  },
+  recordsUdp: {
+    name: 'records_udp',
+    object: 'sock_iter',
+    section: 'iter/bpf_sk_storage_map',
+  },
+  recvmsg4: {
+    name: 'recvmsg4',
+    object: 'sock',
+    section: 'cgroup/recvmsg4',
+  },
+  recvmsg6: {
+    name: 'recvmsg6',
+    object: 'sock',
+    section: 'cgroup/recvmsg6',
+  },
+  selectTest: {
+    name: 'select_test',
+    object: 'select_test',
+    section: 'tc',
+  },
+  sendmsg4: {
+    name: 'sendmsg4',
+    object: 'sock',
+    section: 'cgroup/sendmsg4',
+  },
+  sendmsg6: {
+    name: 'sendmsg6',
+    object: 'sock',
+    section: 'cgroup/sendmsg6',
+  },
+  sockRelease: {
+    name: 'sock_release',
+    object: 'sock',
+    section: 'cgroup/sock_release',
+  },
+  staleUdp: {
+    name: 'stale_udp',
+    object: 'sock_iter',
+    section: 'iter/bpf_sk_storage_map',
+  },
 } as const
 
 /** Every constant that a loader may set before it loads, with the objects that have it. */
 export const constants = {
   eventsEnabled: {
     name: 'events_enabled',
-    objects: ['sock'],
+    objects: ['select_test', 'sock', 'sock_iter'],
     codec: bool,
   },
   recordTcp: {
     name: 'record_tcp',
-    objects: ['sock'],
+    objects: ['select_test', 'sock', 'sock_iter'],
     codec: bool,
   },
   useSetRetval: {
     name: 'use_set_retval',
-    objects: ['sock'],
+    objects: ['select_test', 'sock', 'sock_iter'],
     codec: bool,
   },
 } as const
