@@ -21,9 +21,9 @@ const positive =
 
 /** An instance names directories below /sys/fs/bpf/kpng and /run/kpng. */
 function instanceName(value: string): string {
-  if (!/^[a-z0-9]([a-z0-9._-]{0,61}[a-z0-9])?$/.test(value))
+  if (!/^[a-z0-9]([a-z0-9.-]{0,125}[a-z0-9])?$/.test(value))
     throw new InvalidArgumentError(
-      'must be 1 to 63 of a-z 0-9 . _ - and begin and end with a letter or digit',
+      'must be 1 to 127 of a-z 0-9 . - and begin and end with a letter or digit',
     )
   return value
 }

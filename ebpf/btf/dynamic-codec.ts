@@ -124,7 +124,8 @@ function guarded<T extends DynamicValue>(
   fits: (value: DynamicValue) => boolean,
 ): Codec<DynamicValue> {
   return {
-    size: codec.size,
+    // A struct's name and offsets stay.
+    ...codec,
     encode(value, into, offset) {
       if (!fits(value)) throw new EbpfError('INVALID', `${String(value)} is not ${wanted}`)
       codec.encode(value as T, into, offset)

@@ -73,7 +73,7 @@ function attachHook({ instance, cgroup, program }: AttachOptions, hook: Hook): v
   // None yet, or on another cgroup: the pin moves to the new link, and with it the old link goes.
   using fresh = attachCgroup({ program: program(hook.name), cgroup, attachType: hook.attachType })
   const path = join(linkPath(instance), hook.name)
-  const scratch = `${path}.new`
+  const scratch = join(linkPath(instance), `new_${hook.name}`)
   unpin(scratch)
   fresh.pin(scratch)
   renameSync(scratch, path)

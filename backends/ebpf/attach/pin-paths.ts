@@ -4,7 +4,8 @@ import { join } from 'node:path'
 /** Everything of an instance is pinned below one directory (DESIGN: links, derived maps, living maps, counters). */
 export const pinRoot = '/sys/fs/bpf/kpng'
 
-export const instancePath = (instance: string): string => join(pinRoot, instance)
+/** Names on a bpf file system have no dots, and instances no underscores. */
+export const instancePath = (instance: string): string => join(pinRoot, instance.replaceAll('.', '_'))
 export const generationPath = (instance: string, generation: number): string =>
   join(instancePath(instance), `gen-${generation}`)
 export const livingPath = (instance: string): string => join(instancePath(instance), 'living')
@@ -23,7 +24,7 @@ function directoriesIn(path: string): string[] {
 }
 
 /** Instances that have something pinned, sorted. */
-export const pinnedInstances = (): string[] => directoriesIn(pinRoot)
+export const pinnedInstances = (): string[] => directoriesIn(pinRoot).map(name => name.replaceAll('_', '.'))
 
 /** Numbers of the generation directories of an instance, ascending. */
 export function pinnedGenerations(instance: string): number[] {

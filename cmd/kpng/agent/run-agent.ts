@@ -77,7 +77,7 @@ class Agent implements AsyncDisposable {
       }),
     )
     this.#view = resources.use(new LocalView(store, settings.nodeName, backend))
-    this.#source = resources.use(new FileSource(store, paths, { onProblems: () => this.#changed() }))
+    this.#source = resources.use(new FileSource(store, paths, { onProblems: () => this.changed() }))
   }
 
   static async start(settings: AgentSettings, paths: readonly string[], logger: Logger): Promise<Agent> {
@@ -99,7 +99,7 @@ class Agent implements AsyncDisposable {
           objectDirectory,
           nodePortAddresses: settings.nodePortAddresses,
           logger,
-          onChange: () => agent?.#changed(),
+          onChange: () => agent?.changed(),
         }),
       )
       agent = new Agent({ settings, paths, cgroup, logger }, backend, resources)
@@ -129,10 +129,10 @@ class Agent implements AsyncDisposable {
     await this.#source.rescan()
     this.#view.flush()
     await this.#backend.settled()
-    this.#changed()
+    this.changed()
   }
 
-  #changed(): void {
+  changed(): void {
     this.#problemLog.update(this.#problems())
     this.#journal.touch()
   }
