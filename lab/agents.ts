@@ -4,10 +4,10 @@ import { KpngError, type Problem } from '@kpng/api'
 import { logTail, startDaemon } from './daemon.ts'
 import { instanceName, instanceRoots, logPath, manifestsPath } from './names.ts'
 import { nodePlace } from './place.ts'
-import { isAlive } from './process-identity.ts'
+import { identify, isAlive, type ProcessIdentity } from './process-identity.ts'
 import { mapLimit } from './run-command.ts'
-import type { LabState } from './state.ts'
-import { postOnceUp } from './unix-http.ts'
+import type { LabState, NodeState } from './state.ts'
+import { call, callOnceUp } from './unix-http.ts'
 
 const syncTimeoutMs = 120_000
 
@@ -40,7 +40,12 @@ export function realAgents(command: readonly string[]): Agents {
 
 async function startAgent(state: LabState, name: string, command: readonly string[]): Promise<void> {
   const node = state.nodes[name]
-  if (node === undefined || (node.agent !== undefined && isAlive(node.agent))) return
+  if (node === undefined) return
+  const running = await findAgent(node)
+  if (running !== undefined) {
+    node.agent = running
+    return
+  }
   const place = nodePlace(state, name)
   const argv = [
     ...command,
@@ -62,9 +67,10 @@ async function startAgent(state: LabState, name: string, command: readonly strin
 async function syncAgent(state: LabState, name: string): Promise<Problem[]> {
   const node = state.nodes[name]
   if (node?.agent === undefined) throw new KpngError('internal', `node ${name} has no agent`)
-  const socket = join('/run/kpng', node.instance, 'status.sock')
+  const socketPath = statusSocket(node.instance)
   try {
-    return readProblems(await postOnceUp(node.agent, socket, '/v1/sync', {}, syncTimeoutMs))
+    const sync = { socketPath, method: 'POST', path: '/v1/sync', timeoutMs: syncTimeoutMs } as const
+    return readProblems(await callOnceUp(node.agent, sync))
   } catch (reason) {
     const said = logTail(agentLog(state, name))
     throw KpngError.from(
@@ -74,6 +80,21 @@ async function syncAgent(state: LabState, name: string): Promise<Problem[]> {
     )
   }
 }
+
+/** The one that the lab started, or that somebody else started in its place; undefined when none runs. */
+export async function findAgent(node: NodeState): Promise<ProcessIdentity | undefined> {
+  if (node.agent !== undefined && isAlive(node.agent)) return node.agent
+  const status = { socketPath: statusSocket(node.instance), method: 'GET', path: '/v1/status' } as const
+  try {
+    const answer = await call({ ...status, timeoutMs: 2_000 })
+    const hasPid = typeof answer === 'object' && answer !== null && 'pid' in answer
+    return hasPid && typeof answer.pid === 'number' ? identify(answer.pid) : undefined
+  } catch {
+    return undefined
+  }
+}
+
+const statusSocket = (instance: string): string => join('/run/kpng', instance, 'status.sock')
 
 const agentLog = (state: LabState, name: string): string => logPath(state.name, `agent-${name}`)
 

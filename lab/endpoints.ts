@@ -8,7 +8,7 @@ import { podNetnsOf } from './place.ts'
 import { formatServed } from './plan.ts'
 import { isAlive, type ProcessIdentity } from './process-identity.ts'
 import type { LabState } from './state.ts'
-import { postOnceUp } from './unix-http.ts'
+import { callOnceUp } from './unix-http.ts'
 
 const listenTimeoutMs = 120_000
 
@@ -41,8 +41,14 @@ async function askServer(state: LabState, requests: readonly ListenRequest[]): P
   const server: ProcessIdentity | undefined = state.server
   if (server === undefined) throw new KpngError('internal', `lab ${state.name} has no endpoint server`)
   try {
-    const socket = serverSocketPath(state.name)
-    return (await postOnceUp(server, socket, '/v1/listen', requests, listenTimeoutMs)) as ListenFailure[]
+    const answer = await callOnceUp(server, {
+      socketPath: serverSocketPath(state.name),
+      method: 'POST',
+      path: '/v1/listen',
+      body: requests,
+      timeoutMs: listenTimeoutMs,
+    })
+    return answer as ListenFailure[]
   } catch (reason) {
     const said = logTail(serverLog(state))
     throw KpngError.from(reason, 'io', `endpoint server${said === '' ? '' : ` (its log ends: ${said})`}`)

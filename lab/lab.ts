@@ -20,6 +20,8 @@ export interface UpOptions {
   /** A KubeProxyConfiguration for the agents. */
   readonly config?: string
   readonly agents: Agents
+  /** Told what has been done, for people. */
+  readonly onProgress?: (line: string) => void
 }
 
 export type ApplyOptions = Omit<UpOptions, 'config'>
@@ -41,6 +43,7 @@ export async function labUp(options: UpOptions): Promise<LabReport> {
   requireRoot()
   await using _lock = await acquireLock(name, 'operation', 'kpng lab up')
   const replaced = await takeDown(name)
+  if (replaced) options.onProgress?.('what there was of it is taken down')
   try {
     mkdirSync(labDir(name), { recursive: true, mode: 0o700 })
     const desired = await readDesired(name, options.state, new Map())
@@ -79,7 +82,7 @@ export async function labDown(name: string): Promise<boolean> {
 async function carryOut(
   name: string,
   { plan, copy, problems }: Desired,
-  { agents, state: source }: ApplyOptions,
+  { agents, state: source, onProgress = () => undefined }: ApplyOptions,
 ): Promise<Omit<LabReport, 'replaced'>> {
   const wiring = await changeState(name, 'kpng lab', async state => {
     checkInstances(
@@ -91,12 +94,14 @@ async function carryOut(
     saveState(state)
     await startEndpointServer(state)
     const wiring = await weave(state, reshaping)
+    onProgress(`${describeCount(state)} are wired`)
     copy.publish()
     await agents.start(state)
     return wiring
   })
   const state = requireState(name)
   const [serving, complaints] = await Promise.all([serveEndpoints(state), agents.sync(state)])
+  onProgress('every pod answers, every agent has synced')
   copy.removeOthers()
   const all = [...problems, ...plan.problems, ...wiring, ...serving, ...copy.translate(complaints)]
   return { state, problems: distinct(all) }
@@ -123,6 +128,11 @@ function newState({ name, state: source, config }: UpOptions): LabState {
     pods: {},
     clients: {},
   }
+}
+
+function describeCount({ nodes, pods }: LabState): string {
+  const count = (number: number, what: string): string => `${number} ${what}${number === 1 ? '' : 's'}`
+  return `${count(Object.keys(nodes).length, 'node')} and ${count(Object.keys(pods).length, 'pod')}`
 }
 
 function distinct(problems: readonly Problem[]): Problem[] {

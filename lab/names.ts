@@ -11,10 +11,10 @@ const netnsRoot = '/run/netns'
 
 /** Throws usage unless the name can be part of file names and instance names. */
 export function checkLabName(name: string): string {
-  if (!/^[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?$/.test(name))
+  if (!/^[a-z0-9]([a-z0-9-]{0,46}[a-z0-9])?$/.test(name))
     throw new KpngError(
       'usage',
-      `lab name ${JSON.stringify(name)}: must be 1 to 32 of a-z 0-9 - and begin and end with a letter or digit`,
+      `lab name ${JSON.stringify(name)}: must be 1 to 48 of a-z 0-9 - and begin and end with a letter or digit`,
     )
   return name
 }

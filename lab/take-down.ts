@@ -1,5 +1,5 @@
 import { existsSync, rmSync } from 'node:fs'
-import { removeInstances } from './agents.ts'
+import { findAgent, removeInstances } from './agents.ts'
 import { isLabCgroup, labCgroup, removeCgroup } from './cgroup.ts'
 import { labDir } from './names.ts'
 import { deleteNamespaces, namespacesOf } from './network-namespaces.ts'
@@ -17,7 +17,7 @@ export async function takeDown(lab: string): Promise<boolean> {
   const ours = state !== undefined || namespaces.length > 0 || isLabCgroup(cgroup)
   if (!ours && !existsSync(labDir(lab))) return false
   if (state !== undefined) {
-    const agents = Object.values(state.nodes).map(node => node.agent)
+    const agents = await Promise.all(Object.values(state.nodes).map(findAgent))
     await endProcesses([state.server, ...agents].filter(process => process !== undefined))
     removeInstances(state)
   }

@@ -50,8 +50,12 @@ export function labCommand(): Command {
     .description('make a lab from manifests, with an agent on every node; one of that name is replaced')
     .option('--config <file>', 'a KubeProxyConfiguration for the agents')
   up.action(async ({ name, state, config, strict }: ApplyFlags) => {
-    const report = await labUp({ name, state, agents, ...(config !== undefined && { config }) })
-    if (report.replaced) process.stderr.write(`kpng: lab ${name} was there already: it has been replaced\n`)
+    const startedAt = performance.now()
+    const onProgress = (line: string): void => {
+      const seconds = ((performance.now() - startedAt) / 1_000).toFixed(1)
+      process.stdout.write(`lab ${name}: ${line} (${seconds} s)\n`)
+    }
+    const report = await labUp({ name, state, agents, onProgress, ...(config !== undefined && { config }) })
     tell(report, strict)
   })
 
@@ -125,7 +129,7 @@ export function labCommand(): Command {
 }
 
 const nameOption = (command: Command): Command =>
-  command.requiredOption('--name <lab>', 'which lab: a-z 0-9 -, at most 32', labName)
+  command.requiredOption('--name <lab>', 'which lab: a-z 0-9 -, at most 48', labName)
 
 const manifestOptions = (command: Command): Command =>
   nameOption(command)
