@@ -34,7 +34,7 @@ export interface ReadContext {
  * A table of strings for one read of a source. Strings sliced out of a file keep all of the file's text alive;
  * those that leave here do not. Bounded: beyond maxEntries texts are only copied.
  */
-export function internTable(maxEntries = 1 << 20): Intern {
+export function internTable(maxEntries = 1 << 14): Intern {
   const table = new Map<string, string>()
   return text => {
     const known = table.get(text)

@@ -1,0 +1,32 @@
+/** The brain: what sources say of a cluster, and what one node needs to know of it. */
+export type { AddressClass, Cidr } from './objects/ip.ts'
+export {
+  canonicalCIDR,
+  canonicalIP,
+  cidrContains,
+  classifyIP,
+  formatCIDR,
+  formatIP,
+  ipBytes,
+  ipFamily,
+  parseCIDR,
+  parseIP,
+} from './objects/ip.ts'
+export type {
+  Endpoint,
+  EndpointSlice,
+  KubeObject,
+  Node,
+  Service,
+  ServiceCIDR,
+  ServicePort,
+  SlicePort,
+} from './objects/types.ts'
+export { selectService } from './select/service-view.ts'
+export type { NodePlace } from './select/topology.ts'
+export { FileSource, type FileSourceOptions } from './sources/file/file-source.ts'
+export { type Manifests, readManifests } from './sources/file/read-manifests.ts'
+export { Store, type StoreOptions } from './store/store.ts'
+export { BoundedRunner } from './view/bounded-runner.ts'
+export { type Clock, ManualClock, systemClock } from './view/clock.ts'
+export { canonicalNodeName, LocalView, type LocalViewOptions } from './view/local-view.ts'

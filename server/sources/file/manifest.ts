@@ -1,0 +1,90 @@
+/** The text of one file to the objects in it, and what is to be said about it. */
+import type { Problem } from '@kpng/api'
+import { type FieldPath, formatPath, type Intern, internTable, isRecord } from '../../objects/fields.ts'
+import { readObject, type TypeMeta } from '../../objects/read.ts'
+import type { KubeObject } from '../../objects/types.ts'
+import { LineCounter } from './line-counter.ts'
+import { type Entry, Locator, parseText } from './parse-text.ts'
+
+export interface ManifestObject {
+  readonly object: KubeObject
+  /** Line and column, from 1, where it begins. */
+  readonly line: number
+  readonly column: number
+}
+
+export interface Manifest {
+  readonly objects: readonly ManifestObject[]
+  readonly problems: readonly Problem[]
+  /** Kinds that kpng has no use for, the first of each with its place. */
+  readonly unknownKinds: readonly UnknownKind[]
+  /**
+   * Some of it is no YAML, or no Kubernetes object: it may be half-written. The objects are what could be read
+   * all the same.
+   */
+  readonly damaged: boolean
+}
+
+export interface UnknownKind {
+  readonly type: TypeMeta
+  readonly where: string
+  readonly count: number
+}
+
+/** Problems of one file beyond this many are only counted: finding each one's place takes time. */
+const MAX_PROBLEMS = 100
+
+/** file is the name that problems give. Never throws, whatever the text is. */
+export function readManifest(text: string, file: string, intern: Intern = internTable()): Manifest {
+  const problems: Problem[] = []
+  let suppressed = 0
+  const lines = new LineCounter(text)
+  const add = (place: () => number, field: string, message: string) => {
+    if (problems.length < MAX_PROBLEMS)
+      problems.push({ where: `${file}:${lines.at(place())}`, field, message })
+    else suppressed++
+  }
+
+  const { entries, errors } = parseText(text)
+  let damaged = errors.some(error => error.fatal)
+  for (const error of errors) add(() => error.offset, '', error.message)
+
+  const locator = new Locator(text)
+  const objects: ManifestObject[] = []
+  const unknownKinds = new Map<string, UnknownKind>()
+  for (const entry of entries) {
+    if (!isRecord(entry.value) || entry.type.kind === '') damaged = true
+    const report = (path: FieldPath, message: string) =>
+      add(() => locator.locate(entry.place, path), formatPath(path), describe(entry) + message)
+    const result = readObject(entry.value, { report, intern }, entry.type)
+    if (result.outcome === 'ignored') continue
+    const position = lines.position(startOf(text, entry))
+    if (result.outcome === 'object') objects.push({ object: result.object, ...position })
+    else noteUnknown(unknownKinds, result.type, `${file}:${position.line}:${position.column}`)
+  }
+  if (suppressed > 0)
+    problems.push({ where: file, field: '', message: `and ${suppressed} more problems in this file` })
+  return { objects, problems, unknownKinds: [...unknownKinds.values()], damaged }
+}
+
+/** `Service shop/cart: `, as far as it can be told. */
+function describe({ value, type }: Entry): string {
+  const metadata = isRecord(value) && isRecord(value.metadata) ? value.metadata : {}
+  const { name, namespace } = metadata
+  const kind = type.kind === '' ? 'object' : type.kind
+  if (typeof name !== 'string' || name === '') return `${kind}: `
+  return typeof namespace === 'string' ? `${kind} ${namespace}/${name}: ` : `${kind} ${name}: `
+}
+
+/** Where an entry begins, cheaply; objects in a JSON text share its beginning. */
+function startOf(text: string, { place: { range } }: Entry): number {
+  const content = /[^\s-]/g
+  content.lastIndex = range.start
+  return content.test(text) ? content.lastIndex - 1 : range.start
+}
+
+function noteUnknown(found: Map<string, UnknownKind>, type: TypeMeta, where: string): void {
+  const key = `${type.apiVersion}/${type.kind}`
+  const known = found.get(key)
+  found.set(key, { type, where: known?.where ?? where, count: (known?.count ?? 0) + 1 })
+}
