@@ -18,15 +18,15 @@ export async function readDesired(
   // Loaded only here: probe and exec are started often.
   const { readManifests } = await import('@kpng/server')
   const copy = copyManifests(lab, source)
-  const { objects, problems } = readManifests([copy.directory])
-  const plan = planLab(objects, known)
+  const manifests = await readManifests([copy.directory])
+  const plan = planLab(manifests, known)
   const madeUp = [...plan.nodes].filter(([, node]) => node.madeUp)
   if (madeUp.length > 0)
     copy.add(
       'nodes-made-up',
       madeUp.map(([name, node]) => nodeObject(name, node.addresses)),
     )
-  return { copy, plan, problems: copy.translate(problems) }
+  return { copy, plan, problems: copy.translate(manifests.problems) }
 }
 
 /** So that the agent of a node that has no Node object knows its own addresses. */

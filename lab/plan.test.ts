@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { Endpoint, EndpointSlice, KubeObject, Node, SlicePort } from '@kpng/server'
+import type { Endpoint, EndpointSlice, Node, SlicePort } from '@kpng/server'
 import { planLab } from './plan.ts'
 
 const none = new Map<string, readonly string[]>()
@@ -37,7 +37,12 @@ const slice = (
   ),
 })
 
-const plan = (...objects: KubeObject[]) => planLab(objects, none)
+const manifests = (objects: ReadonlyArray<Node | EndpointSlice>) => ({
+  services: [],
+  nodes: objects.filter(object => object.kind === 'Node'),
+  slices: objects.filter(object => object.kind === 'EndpointSlice'),
+})
+const plan = (...objects: Array<Node | EndpointSlice>) => planLab(manifests(objects), none)
 
 test('nodes have their InternalIPs and what the annotation adds', () => {
   const { nodes, problems } = plan(
@@ -67,13 +72,13 @@ test('a bad or taken node address is left out and told', () => {
 })
 
 test('a nodeName without a Node gets one made up, with addresses that nobody has, and keeps them', () => {
-  const objects = [
+  const objects = manifests([
     slice([
       ['10.180.0.1', 'ghost'],
       ['100.127.0.1', 'other'],
       ['10.180.0.9', '../etc'],
     ]),
-  ]
+  ])
   const first = planLab(objects, none)
   assert.deepEqual(first.nodes.get('ghost'), {
     addresses: ['100.127.0.2/32', 'fd6b:706e:6700::2/128'],

@@ -1,5 +1,5 @@
 import type { Problem } from '@kpng/api'
-import type { EndpointSlice, KubeObject, Node } from '@kpng/server'
+import type { EndpointSlice, Manifests, Node } from '@kpng/server'
 import { formatSocketAddress, interfaceAddress, whyNotHostAddress } from './address.ts'
 import { madeUpAddresses } from './made-up-addresses.ts'
 import { isNodeName } from './names.ts'
@@ -32,23 +32,20 @@ export interface LabPlan {
   readonly problems: readonly Problem[]
 }
 
+export type LabObjects = Pick<Manifests, 'services' | 'slices' | 'nodes'>
+
 /** `known`: the addresses (`address/length`) that nodes were given before; a made-up node keeps its own. */
-export function planLab(
-  objects: readonly KubeObject[],
-  known: ReadonlyMap<string, readonly string[]>,
-): LabPlan {
+export function planLab(objects: LabObjects, known: ReadonlyMap<string, readonly string[]>): LabPlan {
   const problems: Problem[] = []
-  const slices = objects.filter(object => object.kind === 'EndpointSlice')
   const owners = new Map<string, string>()
-  const nodes = planNodes(objects, slices, owners, known, problems)
-  const pods = planPods(slices, nodes, owners, problems)
+  const nodes = planNodes(objects, owners, known, problems)
+  const pods = planPods(objects.slices, nodes, owners, problems)
   return { nodes, pods, problems }
 }
 
 /** Fills `owners`: which node has which address. */
 function planNodes(
-  objects: readonly KubeObject[],
-  slices: readonly EndpointSlice[],
+  objects: LabObjects,
   owners: Map<string, string>,
   known: ReadonlyMap<string, readonly string[]>,
   problems: Problem[],
@@ -60,8 +57,8 @@ function planNodes(
     for (const prefix of addresses) owners.set(bare(prefix), name)
     return addresses
   }
-  for (const node of objects) {
-    if (node.kind !== 'Node' || nodes.has(node.name)) continue
+  for (const node of objects.nodes) {
+    if (nodes.has(node.name)) continue
     if (!isNodeName(node.name)) {
       problems.push({ where: `Node//${node.name}`, field: 'metadata.name', message: 'is no name for a node' })
       continue
@@ -69,7 +66,7 @@ function planNodes(
     const own = ownAddresses(node, owners, problems)
     nodes.set(node.name, { addresses: own.length > 0 ? own : makeUp(node.name), madeUp: false })
   }
-  for (const name of new Set(slices.flatMap(slice => slice.endpoints.map(endpoint => endpoint.nodeName)))) {
+  for (const name of endpointNodes(objects.slices)) {
     if (name === undefined || nodes.has(name) || !isNodeName(name)) continue
     nodes.set(name, { addresses: makeUp(name), madeUp: true })
   }
@@ -96,14 +93,13 @@ function ownAddresses(node: Node, owners: Map<string, string>, problems: Problem
       found.push(prefix)
     }
   }
-  const more = node.annotations[addressesAnnotation]?.split(',').map(text => text.trim()) ?? []
+  const more = annotated(node)
   // An annotation for an InternalIP gives it a prefix length.
   for (const text of node.internalIPs) {
     const prefixed = more.find(entry => bare(interfaceAddress(entry) ?? '') === text)
     take(prefixed ?? text, 'status.addresses')
   }
-  for (const text of more)
-    if (text !== '') take(text, `metadata.annotations[${JSON.stringify(addressesAnnotation)}]`)
+  for (const text of more) take(text, `metadata.annotations[${JSON.stringify(addressesAnnotation)}]`)
   return found
 }
 
@@ -162,28 +158,33 @@ function servedPorts(slice: EndpointSlice, where: string, problems: Problem[]): 
 
 /** Every address that the manifests speak of: none of them may be made up for a node. */
 function usedAddresses(
-  objects: readonly KubeObject[],
+  { services, slices, nodes }: LabObjects,
   known: ReadonlyMap<string, readonly string[]>,
 ): ReadonlySet<string> {
-  const used = new Set([...known.values()].flat().map(bare))
-  const add = (addresses: Iterable<string | undefined>): void => {
-    for (const address of addresses) if (address !== undefined) used.add(address)
-  }
-  for (const object of objects) {
-    if (object.kind === 'Service')
-      add([...Object.values(object.clusterIPs), ...object.externalIPs, ...object.loadBalancerIPs])
-    else if (object.kind === 'EndpointSlice') add(object.endpoints.map(endpoint => endpoint.address))
-    else if (object.kind === 'Node') {
-      add(object.addresses)
-      add(
-        (object.annotations[addressesAnnotation] ?? '')
-          .split(',')
-          .map(entry => bare(interfaceAddress(entry) ?? '')),
-      )
-    }
-  }
-  return used
+  return new Set([
+    ...[...known.values()].flat().map(bare),
+    ...services.flatMap(({ clusterIPs, externalIPs, loadBalancerIPs }) => [
+      ...Object.values(clusterIPs),
+      ...externalIPs,
+      ...loadBalancerIPs,
+    ]),
+    ...slices.flatMap(slice => slice.endpoints.map(endpoint => endpoint.address)),
+    ...nodes.flatMap(node => [
+      ...node.addresses,
+      ...annotated(node).map(text => bare(interfaceAddress(text) ?? '')),
+    ]),
+  ])
 }
+
+const endpointNodes = (slices: readonly EndpointSlice[]): ReadonlySet<string | undefined> =>
+  new Set(slices.flatMap(slice => slice.endpoints.map(endpoint => endpoint.nodeName)))
+
+/** What the annotation says, in pieces; not checked. */
+const annotated = (node: Node): string[] =>
+  (node.annotations[addressesAnnotation] ?? '')
+    .split(',')
+    .map(text => text.trim())
+    .filter(text => text !== '')
 
 const bare = (prefix: string): string => prefix.replace(/\/.*$/, '')
 
