@@ -41,7 +41,7 @@ export function outputOption(command: Command): Command {
 }
 
 export function fileOptions(command: Command): Command {
-  return command.option('-i, --input <path...>', 'file or directory of manifests; may be repeated', append)
+  return command.option('-i, --input <path>', 'file or directory of manifests; may be repeated', append)
 }
 
 /** What `to-ebpf` takes from every source. Names: kube-proxy's where it has one, else KPNG's. */
