@@ -1,5 +1,5 @@
 import { DatapathInspection } from '@kpng/backend-ebpf'
-import { cidrContains } from '@kpng/server'
+import { cidrContains, ipBytes, parseCIDR } from '@kpng/server'
 import { formatAddressPort, parseDestination } from './destination.ts'
 import { type Explanation, explain } from './explain-view.ts'
 import { loadView, sayAge } from './load-view.ts'
@@ -16,7 +16,10 @@ export async function runExplain(text: string, flags: OutputFlags): Promise<void
     node: loaded.view.node,
     services: loaded.view.services,
     nodePortAddresses: loaded.view.nodePortAddresses,
-    contains: cidrContains,
+    contains: (text, address) => {
+      const cidr = parseCIDR(text)
+      return cidr !== undefined && cidrContains(cidr, ipBytes(address))
+    },
   })
   const programmed = programmedBackends(explanation, inspection)
   if (flags.output !== 'table') return printValue(flags.output, { ...explanation, programmed })

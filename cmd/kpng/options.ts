@@ -22,9 +22,7 @@ const positive =
 /** An instance names directories below /sys/fs/bpf/kpng and /run/kpng. */
 function instanceName(value: string): string {
   if (!/^[a-z0-9]([a-z0-9.-]{0,125}[a-z0-9])?$/.test(value))
-    throw new InvalidArgumentError(
-      'must be 1 to 127 of a-z 0-9 . - and begin and end with a letter or digit',
-    )
+    throw new InvalidArgumentError('must be 1 to 127 of a-z 0-9 . - and begin and end with a letter or digit')
   return value
 }
 

@@ -77,7 +77,7 @@ class Agent implements AsyncDisposable {
       }),
     )
     this.#view = resources.use(new LocalView(store, settings.nodeName, backend))
-    this.#source = resources.use(new FileSource(store, paths, { onProblems: () => this.changed() }))
+    this.#source = resources.use(new FileSource(store, paths, { onRead: () => this.changed() }))
   }
 
   static async start(settings: AgentSettings, paths: readonly string[], logger: Logger): Promise<Agent> {
