@@ -1,8 +1,8 @@
-import { existsSync, rmSync } from 'node:fs'
+import { existsSync, readdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { KpngError, type Problem } from '@kpng/api'
 import { logTail, startDaemon } from './daemon.ts'
-import { instanceName, instanceRoots, logPath, manifestsPath } from './names.ts'
+import { agentRoot, instanceName, logPath, manifestsPath } from './names.ts'
 import { nodePlace } from './place.ts'
 import { identify, isAlive, type ProcessIdentity } from './process-identity.ts'
 import { mapLimit } from './run-command.ts'
@@ -94,7 +94,7 @@ export async function findAgent(node: NodeState): Promise<ProcessIdentity | unde
   }
 }
 
-const statusSocket = (instance: string): string => join('/run/kpng', instance, 'status.sock')
+const statusSocket = (instance: string): string => join(agentRoot, instance, 'status.sock')
 
 const agentLog = (state: LabState, name: string): string => logPath(state.name, `agent-${name}`)
 
@@ -105,20 +105,24 @@ function readProblems(answer: unknown): Problem[] {
 }
 
 /** Removes what agents that have ended pinned and wrote; without the pins their programs are gone. */
-export function removeInstances(state: LabState): void {
-  for (const { instance } of Object.values(state.nodes))
-    for (const root of instanceRoots) rmSync(join(root, instance), { recursive: true, force: true })
+export async function removeInstances(state: LabState): Promise<void> {
+  const { removePins } = await import('@kpng/backend-ebpf')
+  for (const { instance } of Object.values(state.nodes)) {
+    removePins(instance)
+    rmSync(join(agentRoot, instance), { recursive: true, force: true })
+  }
 }
 
-/** Throws conflict where an instance that the plan's nodes need is somebody else's. */
-export function checkInstances(lab: string, nodes: Iterable<string>): void {
-  for (const node of nodes)
-    for (const root of instanceRoots) {
-      const instance = instanceName(lab, node)
-      if (existsSync(join(root, instance)))
-        throw new KpngError(
-          'conflict',
-          `node ${node} needs the instance ${instance}, and ${join(root, instance)} is there already: another lab’s or agent’s; choose another name, or kpng cleanup --instance ${instance}`,
-        )
-    }
+/** Throws conflict where an instance that one of the nodes needs is somebody else's. */
+export async function checkInstances(lab: string, nodes: Iterable<string>): Promise<void> {
+  const { pinnedInstances } = await import('@kpng/backend-ebpf')
+  const taken = new Set([...pinnedInstances(), ...(existsSync(agentRoot) ? readdirSync(agentRoot) : [])])
+  for (const node of nodes) {
+    const instance = instanceName(lab, node)
+    if (taken.has(instance))
+      throw new KpngError(
+        'conflict',
+        `node ${node} needs the instance ${instance}, which is there already, another lab’s or agent’s: choose another name, or kpng cleanup --instance ${instance}`,
+      )
+  }
 }

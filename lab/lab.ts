@@ -85,7 +85,7 @@ async function carryOut(
   { agents, state: source, onProgress = () => undefined }: ApplyOptions,
 ): Promise<Omit<LabReport, 'replaced'>> {
   const wiring = await changeState(name, 'kpng lab', async state => {
-    checkInstances(
+    await checkInstances(
       name,
       [...plan.nodes.keys()].filter(node => state.nodes[node] === undefined),
     )

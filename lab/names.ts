@@ -5,8 +5,8 @@ import { KpngError } from '@kpng/api'
 
 /** Where every lab keeps what is not in the kernel; one directory per lab. */
 export const labRoot = '/run/kpng/lab'
-/** Run directories and pins of agents; see the agent's own documentation. */
-export const instanceRoots = ['/run/kpng', '/sys/fs/bpf/kpng'] as const
+/** Where agents keep theirs, one directory per instance. */
+export const agentRoot = '/run/kpng'
 const netnsRoot = '/run/netns'
 
 /** Throws usage unless the name can be part of file names and instance names. */

@@ -19,7 +19,7 @@ export async function takeDown(lab: string): Promise<boolean> {
   if (state !== undefined) {
     const agents = await Promise.all(Object.values(state.nodes).map(findAgent))
     await endProcesses([state.server, ...agents].filter(process => process !== undefined))
-    removeInstances(state)
+    await removeInstances(state)
   }
   if (ours) await removeCgroup(cgroup)
   await deleteNamespaces(namespaces)
