@@ -14,10 +14,47 @@ export function locateJson(text: string, start: number, path: FieldPath): number
   return at
 }
 
-/** Where JSON.parse gave up, from its message; the end of the text when it does not say. */
-export function jsonErrorOffset(error: unknown, text: string): number {
-  const position = /at position (\d+)/.exec(error instanceof Error ? error.message : '')?.[1]
-  return position === undefined ? text.length : Number(position)
+const TOKEN =
+  /[ \t\r\n]*("(?:[ !#-[\]-\uffff]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*"|-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][-+]?\d+)?|true|false|null|[[\]{},:])?/y
+
+/** What may come next; 'end' stands for the closing bracket of what is open. */
+const VALUE = ['value'] as const
+const AFTER = [',', 'end'] as const
+type Next = readonly ('value' | 'key' | ':' | ',' | 'end')[]
+
+/**
+ * Offset of the first token that is wrong in text that JSON.parse has refused (its message does not always say);
+ * the end of the text when the text just ends.
+ */
+export function jsonErrorOffset(text: string): number {
+  const open: ('[' | '{')[] = []
+  let next: Next = VALUE
+  for (let at = 0; ; ) {
+    TOKEN.lastIndex = at
+    const token = TOKEN.exec(text)?.[1]
+    const start = TOKEN.lastIndex - (token?.length ?? 0)
+    const top = open.at(-1)
+    if (token === undefined || (next === AFTER && top === undefined)) return start
+    at = TOKEN.lastIndex
+    if (token === '[' || token === '{') {
+      if (!next.includes('value')) return start
+      open.push(token)
+      next = token === '[' ? ['value', 'end'] : ['key', 'end']
+    } else if (token === ']' || token === '}') {
+      if (!next.includes('end') || top !== (token === ']' ? '[' : '{')) return start
+      open.pop()
+      next = AFTER
+    } else if (token === ',' || token === ':') {
+      if (!next.includes(token)) return start
+      next = token === ',' && top === '{' ? ['key'] : VALUE
+    } else if (next.includes('key')) {
+      if (!token.startsWith('"')) return start
+      next = [':']
+    } else {
+      if (!next.includes('value')) return start
+      next = AFTER
+    }
+  }
 }
 
 function findItem(text: string, at: number, index: number): number | undefined {

@@ -45,23 +45,27 @@ export function readManifest(text: string, file: string, intern: Intern = intern
     else suppressed++
   }
 
-  const { entries, errors } = parseText(text)
-  let damaged = errors.some(error => error.fatal)
-  for (const error of errors) add(() => error.offset, '', error.message)
-
+  let damaged = false
   const locator = new Locator(text)
   const objects: ManifestObject[] = []
   const unknownKinds = new Map<string, UnknownKind>()
-  for (const entry of entries) {
+  const take = (entry: Entry) => {
     if (!isRecord(entry.value) || entry.type.kind === '') damaged = true
     const report = (path: FieldPath, message: string) =>
       add(() => locator.locate(entry.place, path), formatPath(path), describe(entry) + message)
     const result = readObject(entry.value, { report, intern }, entry.type)
-    if (result.outcome === 'ignored') continue
+    if (result.outcome === 'ignored') return
     const position = lines.position(startOf(text, entry))
     if (result.outcome === 'object') objects.push({ object: result.object, ...position })
     else noteUnknown(unknownKinds, result.type, `${file}:${position.line}:${position.column}`)
   }
+  parseText(text, {
+    entry: take,
+    error: error => {
+      damaged ||= error.fatal
+      add(() => error.offset, '', error.message)
+    },
+  })
   if (suppressed > 0)
     problems.push({ where: file, field: '', message: `and ${suppressed} more problems in this file` })
   return { objects, problems, unknownKinds: [...unknownKinds.values()], damaged }

@@ -27,22 +27,21 @@ export interface Place {
   readonly path: FieldPath
 }
 
-export interface ParsedText {
-  readonly entries: readonly Entry[]
-  readonly errors: readonly TextError[]
-}
-
 /** Long, and of no use to anybody here. */
 const SKIPPED: ReadonlySet<string> = new Set(['managedFields', 'ownerReferences'])
 
 /** Lists in lists in lists. */
 const MAX_LIST_DEPTH = 4
 
-/** Reads every document of a text, YAML or JSON. What cannot be read is in errors, the rest goes on. */
-export function parseText(text: string): ParsedText {
-  const parsed = { entries: [] as Entry[], errors: [] as TextError[] }
-  for (const document of splitDocuments(text)) parseOne(text, document, parsed)
-  return parsed
+/** Takes what is found, in order of the text. Values are not kept here: a cluster's worth of them is much. */
+export interface TextSink {
+  entry(entry: Entry): void
+  error(error: TextError): void
+}
+
+/** Reads every document of a text, YAML or JSON. What cannot be read is an error, the rest goes on. */
+export function parseText(text: string, sink: TextSink): void {
+  for (const document of splitDocuments(text)) parseOne(text, document, sink)
 }
 
 /** Offset of a field of an entry. */
@@ -61,12 +60,7 @@ export class Locator {
   }
 }
 
-interface Sink {
-  readonly entries: Entry[]
-  readonly errors: TextError[]
-}
-
-function parseOne(text: string, document: Range, sink: Sink): void {
+function parseOne(text: string, document: Range, sink: TextSink): void {
   const body = text.slice(document.start, document.end)
   if (/^\s*[{[]/.test(body)) {
     if (parseJson(body, document, sink)) return
@@ -74,13 +68,13 @@ function parseOne(text: string, document: Range, sink: Sink): void {
     return
   }
   const { value, errors } = parseYaml(text, document)
-  sink.errors.push(...errors)
+  for (const error of errors) sink.error(error)
   if (errors.some(error => error.fatal)) return
   addEntries(value, typeMeta(value), { format: 'yaml', range: document, path: [] }, 0, sink)
 }
 
 /** false when it may still be YAML (flow style). */
-function parseJson(body: string, range: Range, sink: Sink): boolean {
+function parseJson(body: string, range: Range, sink: TextSink): boolean {
   let value: unknown
   try {
     value = JSON.parse(body)
@@ -88,37 +82,58 @@ function parseJson(body: string, range: Range, sink: Sink): boolean {
     // Small enough: the other parser knows better what is wrong with it, if anything is.
     if (body.length <= MAX_COMPLETE_CHARS) return false
     const message = error instanceof Error ? error.message : String(error)
-    sink.errors.push({ offset: range.start + jsonErrorOffset(error, body), message, fatal: true })
+    sink.error({ offset: range.start + jsonErrorOffset(body), message, fatal: true })
     return true
   }
   addEntries(value, typeMeta(value), { format: 'json', range, path: [] }, 0, sink)
   return true
 }
 
-/** Item by item: one that is not simple, or wrong, makes the others neither slow nor lost. false: not done. */
-function parseList(text: string, document: Range, sink: Sink): boolean {
+/** Item by item: one that is not simple, or wrong, makes the others neither slow nor lost. false: no such list. */
+function parseList(text: string, document: Range, sink: TextSink): boolean {
   const list = splitList(text, document)
   if (list === undefined) return false
   const head = parseSimpleYaml(list.rest)
   const type = typeMeta(head ?? {})
   if ((head !== null && !isRecord(head)) || (type.kind !== '' && !type.kind.endsWith('List'))) return false
   if (head !== null && 'items' in head) return false
-  const found: Sink = { entries: [], errors: [] }
   if (type.kind === '') {
     // kubectl writes the kind of a list after its items.
-    found.errors.push({ offset: document.start, message: 'a list without kind: half-written?', fatal: true })
+    sink.error({ offset: document.start, message: 'a list without kind: half-written?', fatal: true })
   }
-  for (const range of list.items) {
+  let whole: CompleteResult | undefined
+  for (const [i, range] of list.items.entries()) {
     const { value, errors, unresolvedAlias } = parseYaml(text, range)
-    if (unresolvedAlias) return false
-    found.errors.push(...errors)
-    const item: unknown = Array.isArray(value) ? value[0] : undefined
-    if (item !== undefined)
-      addEntries(item, itemType(item, type), { format: 'yaml', range, path: [0] }, 1, found)
+    if (unresolvedAlias) {
+      // Its anchor is in another item: only the whole document can tell.
+      if (whole === undefined) {
+        whole = parseCompleteYaml(text, document)
+        for (const error of whole.errors) sink.error(error)
+      }
+      addItem(
+        isRecord(whole.value) ? whole.value.items : [],
+        i,
+        type,
+        { range: document, path: ['items', i] },
+        sink,
+      )
+      continue
+    }
+    for (const error of errors) sink.error(error)
+    addItem(value, 0, type, { range, path: [0] }, sink)
   }
-  for (const entry of found.entries) sink.entries.push(entry)
-  sink.errors.push(...found.errors)
   return true
+}
+
+function addItem(
+  items: unknown,
+  i: number,
+  list: TypeMeta,
+  place: Omit<Place, 'format'>,
+  sink: TextSink,
+): void {
+  const item: unknown = Array.isArray(items) ? items[i] : undefined
+  if (item !== undefined) addEntries(item, itemType(item, list), { format: 'yaml', ...place }, 1, sink)
 }
 
 function parseYaml(text: string, range: Range): CompleteResult {
@@ -126,11 +141,11 @@ function parseYaml(text: string, range: Range): CompleteResult {
   return value === NOT_SIMPLE ? parseCompleteYaml(text, range) : { value, errors: [], unresolvedAlias: false }
 }
 
-function addEntries(value: unknown, type: TypeMeta, place: Place, depth: number, sink: Sink): void {
+function addEntries(value: unknown, type: TypeMeta, place: Place, depth: number, sink: TextSink): void {
   if (value === null) return
   const items = isRecord(value) && type.kind.endsWith('List') ? (value.items ?? []) : undefined
   if (!Array.isArray(items) || depth >= MAX_LIST_DEPTH) {
-    sink.entries.push({ value, type, place })
+    sink.entry({ value, type, place })
     return
   }
   for (const [i, item] of items.entries()) {

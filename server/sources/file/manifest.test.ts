@@ -1,0 +1,166 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import { objectKey } from '../../objects/types.ts'
+import { readManifest } from './manifest.ts'
+
+const SERVICE =
+  'apiVersion: v1\nkind: Service\nmetadata: {name: NAME, namespace: shop}\nspec:\n  clusterIP: 10.96.0.1\n'
+const service = (name: string, more = '') => SERVICE.replace('NAME', name) + more
+const LIST_ITEM =
+  '- apiVersion: v1\n  kind: Service\n  metadata:\n    name: NAME\n    namespace: shop\n  spec:\n    clusterIP: 10.96.0.1\n'
+const item = (name: string, more = '') => LIST_ITEM.replace('NAME', name) + more
+const list = (...items: string[]) =>
+  `apiVersion: v1\nitems:\n${items.join('')}kind: List\nmetadata:\n  resourceVersion: ""\n`
+
+function read(text: string) {
+  const { objects, problems, unknownKinds, damaged } = readManifest(text, 'f')
+  return {
+    keys: objects.map(it => objectKey(it.object).slice('Service/shop/'.length)),
+    lines: objects.map(it => `${it.line}:${it.column}`),
+    problems: problems.map(it => `${it.where} ${it.field}: ${it.message}`),
+    unknown: unknownKinds.map(it => `${it.where} ${it.type.kind} ${it.count}`),
+    damaged,
+  }
+}
+
+describe('a manifest file', () => {
+  const shapes: [string, string, string[]][] = [
+    ['several documents', `${service('a')}---\n${service('b')}`, ['a', 'b']],
+    ['a List', list(item('a'), item('b')), ['a', 'b']],
+    [
+      'a List with an item that is not simple',
+      list(item('a'), item('b', '  x: !!str 1\n'), item('c')),
+      ['a', 'b', 'c'],
+    ],
+    ['a List with anchors across items', list(item('a', '  x: &x 1\n'), item('b', '  y: *x\n')), ['a', 'b']],
+    [
+      'a List in flow style',
+      'kind: List\napiVersion: v1\nitems: [{apiVersion: v1, kind: Service, metadata: {name: a, namespace: shop}, spec: {clusterIP: None}}]\n',
+      ['a'],
+    ],
+    ['a List among documents', `${service('a')}---\n${list(item('b'))}---\n${service('c')}`, ['a', 'b', 'c']],
+    [
+      'a ServiceList, whose items do not name their kind',
+      'kind: ServiceList\napiVersion: v1\nitems:\n- metadata: {name: a, namespace: shop}\n  spec: {clusterIP: None}\n',
+      ['a'],
+    ],
+    [
+      'JSON',
+      '{"kind":"List","apiVersion":"v1","items":[{"kind":"Service","apiVersion":"v1","metadata":{"name":"a","namespace":"shop"},"spec":{"clusterIP":"None"}}]}',
+      ['a'],
+    ],
+    [
+      'a List in a List',
+      'kind: List\napiVersion: v1\nitems:\n- kind: List\n  apiVersion: v1\n  items:\n' +
+        item('a').replace(/^/gm, '  ').trimEnd(),
+      ['a'],
+    ],
+    ['an empty List', 'kind: List\napiVersion: v1\nitems: []\n', []],
+    ['nothing', '# nothing\n---\n', []],
+  ]
+  for (const [title, text, expected] of shapes) {
+    it(`may be ${title}`, () => {
+      const { keys, problems, damaged } = read(text)
+      assert.deepEqual({ keys, problems, damaged }, { keys: expected, problems: [], damaged: false })
+    })
+  }
+
+  const bad = '  externalIPs:\n  - 192.0.2.1\n  - nonsense\n'
+  const places: [string, string, string][] = [
+    ['a document', `---\n# x\n${service('a', bad)}`, 'f:10:5'],
+    ['a document that is not simple', `---\n${service('a', bad)}  x: !!str 1\n`, 'f:9:5'],
+    ['an item of a List', list(item('a'), item('b', `${bad.replace(/^/gm, '  ').trimEnd()}\n`)), 'f:19:7'],
+    [
+      'JSON',
+      '{"kind":"Service","apiVersion":"v1","metadata":{"name":"a","namespace":"shop"},\n "spec":{"clusterIP":"10.96.0.1","externalIPs":["nonsense"]}}',
+      'f:2:49',
+    ],
+  ]
+  for (const [title, text, where] of places) {
+    it(`says file, line, column and field of what is wrong in ${title}`, () => {
+      const { problems, keys, damaged } = read(text)
+      assert.equal(problems.length, 1)
+      assert.match(
+        problems[0] ?? '',
+        /^f:\d+:\d+ spec\.externalIPs\[\d\]: Service shop\/\w: is not an IP address: "nonsense": ignored$/,
+      )
+      assert.equal(problems[0]?.split(' ')[0], where)
+      assert.ok(keys.length > 0 && !damaged)
+    })
+  }
+
+  it('a missing field is placed at the object that lacks it', () => {
+    const { problems } = read(
+      `${service('a')}---\nkind: Service\napiVersion: v1\nmetadata:\n  namespace: x\n`,
+    )
+    assert.deepEqual(problems, ['f:10:3 metadata.name: Service: is missing: the object is ignored'])
+  })
+
+  it('objects know where they begin', () => {
+    assert.deepEqual(read(`${service('a')}---\n\n${service('b')}`).lines, ['1:1', '8:1'])
+    assert.deepEqual(read(list(item('a'), item('b'))).lines, ['3:3', '10:3'])
+  })
+
+  it('a key twice is said, the last one counts, and the file is not damaged', () => {
+    const { keys, problems, damaged } = read(service('a', 'kind: Service\n'))
+    assert.deepEqual([keys, damaged], [['a'], false])
+    assert.match(problems.join(), /^f:6:1 : Map keys must be unique$/)
+  })
+
+  it('unknown kinds are noted once a kind', () => {
+    const pod = '---\nkind: Pod\napiVersion: v1\n'
+    const { unknown, problems, damaged } = read(
+      `${pod}${pod}---\nkind: Service\napiVersion: serving.knative.dev/v1\n`,
+    )
+    assert.deepEqual([unknown, problems, damaged], [['f:2:1 Pod 2', 'f:8:1 Service 1'], [], false])
+  })
+
+  const damage: [string, string, string[], RegExp][] = [
+    [
+      'a broken document beside a good one',
+      `${service('a')}---\na: b: c\n`,
+      ['a'],
+      /^f:7:\d+ : Nested mappings/,
+    ],
+    [
+      'a broken item beside good ones',
+      list(item('a'), '- a: "\n', item('b')),
+      ['a', 'b'],
+      /^f:1\d:\d+ : Missing closing "quote/,
+    ],
+    [
+      'a List that ends early',
+      list(item('a'), item('b')).split('kind: List')[0] ?? '',
+      ['a', 'b'],
+      /^f:1:1 : a list without kind: half-written\?$/,
+    ],
+    ['broken JSON', '{"kind": "List", "items": [', [], /^f:1:\d+ : /],
+    ['no Kubernetes object', 'a: 1\n', [], /^f:1:1 kind: object: is missing: this is no Kubernetes object$/],
+    ['a lone word', 'hello\n', [], /^f:1:1 : object: is not an object, but "hello": ignored$/],
+    [
+      'aliases without end',
+      'a: &a [x,x]\nb: &b [*a,*a,*a,*a,*a,*a,*a,*a,*a]\nc: &c [*b,*b,*b,*b,*b,*b,*b,*b]\nd: [*c,*c,*c,*c,*c]\n',
+      [],
+      /^f:1:1 : Excessive alias count/,
+    ],
+  ]
+  for (const [title, text, keys, message] of damage) {
+    it(`is damaged by ${title}; what can be read is there`, () => {
+      const result = read(text)
+      assert.deepEqual([result.keys, result.damaged], [keys, true])
+      assert.match(result.problems[0] ?? '', message)
+    })
+  }
+
+  it('absurd nesting is damage, not a crash', () => {
+    assert.equal(read(`a: ${'['.repeat(100_000)}`).damaged, true)
+  })
+
+  it('problems are bounded', () => {
+    const { problems } = read(
+      Array.from({ length: 150 }, (_, i) => service(`s${i}`).replace('10.96.0.1', 'x')).join('---\n'),
+    )
+    assert.equal(problems.length, 101)
+    assert.equal(problems[100], 'f : and 50 more problems in this file')
+  })
+})
