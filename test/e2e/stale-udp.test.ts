@@ -62,12 +62,11 @@ def moved(s, again):
     while time.monotonic() - started < 3:
         try:
             answer = ask(s)
-            if answer.startswith("10.180.0.2"): return [answer, time.monotonic() - started, "kept"]
-        except OSError as error:
+            if answer.startswith("10.180.0.2"): return [answer, time.monotonic() - started]
+        except OSError:
             s.connect(again)
-            return [ask(s), time.monotonic() - started, type(error).__name__]
         time.sleep(0.02)
-    return [None, 3, "stuck"]
+    return [None, 3]
 result = {"connected": moved(connected, vip), "mapped": moved(mapped, ("::ffff:10.96.0.10", 53)),
           "loose": ask(loose, vip), "samePort": loose.getsockname()[1] == port,
           "tcp": tcp.getpeername()[0]}
@@ -91,14 +90,14 @@ test('connected UDP sockets move on when their backend goes; unconnected ones an
   child.stdin.write('go\n')
   const line: unknown = (await lines.next()).value
   assert.ok(typeof line === 'string', errors)
-  const result = JSON.parse(line) as Record<string, [string, number, string]>
+  const result = JSON.parse(line) as Record<string, [string, number]>
   for (const kind of ['connected', 'mapped']) {
     assert.equal(result[kind]?.[0], '10.180.0.2:5353', line)
     assert.ok((result[kind]?.[1] ?? 3) < 1, `${kind} moved on within a second: ${line}`)
   }
-  assert.equal(result['loose'], '10.180.0.2:5353')
-  assert.equal(result['samePort'], true, 'the unconnected socket kept its local port')
-  assert.equal(result['tcp'], '10.96.0.10', 'the TCP connection is still there')
+  assert.equal(result.loose, '10.180.0.2:5353')
+  assert.equal(result.samePort, true, 'the unconnected socket kept its local port')
+  assert.equal(result.tcp, '10.96.0.10', 'the TCP connection is still there')
 })
 
 test('a backend that terminates but still serves keeps its connected UDP sockets (kube-proxy 7: wanted set)', async () => {

@@ -32,6 +32,9 @@ export interface Sizes {
   readonly maxEndpoints: number
 }
 
+/** Room for the node's own addresses beside those of Services. */
+const nodeAddresses = 64
+
 const powerOfTwo = (least: number): number => 2 ** Math.ceil(Math.log2(least))
 
 /** max_entries of each map that has a size. Lists: two kinds and two families for each service port, and index 0. */
@@ -40,8 +43,8 @@ export function entriesOf(sizes: Sizes): Readonly<Partial<Record<PinnedMap, numb
   return {
     svc4: sizes.maxFrontends,
     svc6: sizes.maxFrontends,
-    addr4: sizes.maxFrontends,
-    addr6: sizes.maxFrontends,
+    addr4: sizes.maxFrontends + nodeAddresses,
+    addr6: sizes.maxFrontends + nodeAddresses,
     service: sizes.maxServicePorts,
     list: 4 * sizes.maxServicePorts + 1,
     backend4: slots,

@@ -142,6 +142,8 @@ static __always_inline enum reason udp_connect(struct bpf_sock_addr *ctx, struct
 		record = udp_record_create(ctx->sk);
 	if (!record)
 		return REASON_RECORD_FAILED_UDP;
+	/* The kernel makes the cookie when it is asked for; without it SOCK_DESTROY does not find the socket. */
+	(void)bpf_get_socket_cookie(ctx);
 	flow = &record->connected;
 	connected_end(flow);
 	flow_fill(flow, request, svc->service_port, pick);
