@@ -10,6 +10,8 @@ export class BoundedRunner implements Disposable {
   readonly #clock: Clock
   #timer: Disposable | undefined
   #notBeforeMs = 0
+  #running = false
+  #again = false
   #disposed = false
 
   constructor(work: () => void, minIntervalMs: number, clock: Clock) {
@@ -19,7 +21,8 @@ export class BoundedRunner implements Disposable {
   }
 
   request(): void {
-    if (this.#timer !== undefined || this.#disposed) return
+    if (this.#running) this.#again = true
+    if (this.#running || this.#timer !== undefined || this.#disposed) return
     const delayMs = Math.max(0, this.#notBeforeMs - this.#clock.nowMs())
     this.#timer = this.#clock.after(delayMs, () => this.runNow())
   }
@@ -28,11 +31,15 @@ export class BoundedRunner implements Disposable {
   runNow(): void {
     this.#timer?.[Symbol.dispose]()
     this.#timer = undefined
-    if (this.#disposed) return
+    if (this.#disposed || this.#running) return
+    this.#running = true
+    this.#again = false
     try {
       this.#work()
     } finally {
+      this.#running = false
       this.#notBeforeMs = this.#clock.nowMs() + this.#minIntervalMs
+      if (this.#again) this.request()
     }
   }
 

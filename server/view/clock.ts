@@ -36,10 +36,10 @@ export class ManualClock implements Clock {
       const [next] = [...this.#timers].filter(it => it.atMs <= untilMs).sort((a, b) => a.atMs - b.atMs)
       if (next === undefined) break
       this.#timers.delete(next)
-      this.#nowMs = next.atMs
+      this.#nowMs = Math.max(this.#nowMs, next.atMs)
       next.call()
     }
-    this.#nowMs = untilMs
+    this.#nowMs = Math.max(this.#nowMs, untilMs) // a call may have moved it
   }
 
   get pending(): number {

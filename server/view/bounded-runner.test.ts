@@ -1,0 +1,96 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import { BoundedRunner } from './bounded-runner.ts'
+import { ManualClock } from './clock.ts'
+
+function subject(workMs = 0) {
+  const clock = new ManualClock()
+  const runs: number[] = []
+  const runner = new BoundedRunner(
+    () => {
+      runs.push(clock.nowMs())
+      clock.advance(workMs)
+    },
+    100,
+    clock,
+  )
+  return { clock, runs, runner }
+}
+
+describe('bounded runner (kube-proxy 6)', () => {
+  it('serves the first request after idle at once, but not inside of it', () => {
+    const { clock, runs, runner } = subject()
+    runner.request()
+    assert.deepEqual(runs, [])
+    clock.advance(0)
+    assert.deepEqual(runs, [0])
+    clock.advance(500)
+    runner.request()
+    clock.advance(0)
+    assert.deepEqual(runs, [0, 500])
+  })
+
+  it('makes one run of many requests, an interval after the end of the last run', () => {
+    const { clock, runs, runner } = subject(30)
+    runner.request()
+    clock.advance(0)
+    for (let i = 0; i < 10; i++) runner.request()
+    clock.advance(99)
+    assert.deepEqual(runs, [0])
+    clock.advance(1)
+    assert.deepEqual(runs, [0, 130])
+    clock.advance(1000)
+    assert.deepEqual(runs, [0, 130], 'nothing was asked for')
+  })
+
+  it('runs now when told, which serves what was asked for', () => {
+    const { clock, runs, runner } = subject()
+    runner.request()
+    runner.runNow()
+    clock.advance(1000)
+    assert.deepEqual(runs, [0])
+  })
+
+  it('a request during a run is served by another run', () => {
+    const clock = new ManualClock()
+    let runs = 0
+    const runner: BoundedRunner = new BoundedRunner(
+      () => {
+        if (runs++ === 0) runner.request()
+      },
+      100,
+      clock,
+    )
+    runner.request()
+    clock.advance(0)
+    assert.equal(runs, 1)
+    clock.advance(100)
+    assert.equal(runs, 2)
+  })
+
+  it('goes on after work that threw', () => {
+    const clock = new ManualClock()
+    let runs = 0
+    const runner = new BoundedRunner(
+      () => {
+        if (runs++ === 0) throw new Error('first')
+      },
+      100,
+      clock,
+    )
+    assert.throws(() => runner.runNow(), /first/)
+    runner.request()
+    clock.advance(100)
+    assert.equal(runs, 2)
+  })
+
+  it('disposed, it does nothing more and holds no timer', () => {
+    const { clock, runs, runner } = subject()
+    runner.request()
+    runner[Symbol.dispose]()
+    runner.request()
+    runner.runNow()
+    clock.advance(1000)
+    assert.deepEqual([runs, clock.pending], [[], 0])
+  })
+})

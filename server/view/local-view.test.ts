@@ -1,0 +1,256 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import { type NodeView, type ServiceView, serviceKey, type ViewSink } from '@kpng/api'
+import fc from 'fast-check'
+import { arbitraryObject } from '../objects/arbitraries.ts'
+import { aNode, anEndpoint, aService, aSlice } from '../objects/fixtures.ts'
+import { objectKey } from '../objects/types.ts'
+import { Store } from '../store/store.ts'
+import { ManualClock } from './clock.ts'
+import { LocalView, type LocalViewOptions } from './local-view.ts'
+
+/** Applies what it is told, and keeps the calls by name. */
+class RecordingSink implements ViewSink {
+  readonly services = new Map<string, ServiceView>()
+  node: NodeView | undefined
+  #calls: string[] = []
+
+  setNode(node: NodeView): void {
+    this.node = node
+    this.#calls.push(`setNode ${node.name}`)
+  }
+  setService(service: ServiceView): void {
+    this.services.set(serviceKey(service), service)
+    this.#calls.push(`setService ${serviceKey(service)}`)
+  }
+  deleteService(namespace: string, name: string): void {
+    assert.ok(this.services.delete(`${namespace}/${name}`), 'only what was set is deleted')
+    this.#calls.push(`deleteService ${namespace}/${name}`)
+  }
+  sync(): void {
+    this.#calls.push('sync')
+  }
+  calls(): string[] {
+    const calls = this.#calls
+    this.#calls = []
+    return calls
+  }
+}
+
+function subject(options: LocalViewOptions = {}, sink = new RecordingSink()) {
+  const store = new Store()
+  store.addSource('s')
+  const clock = new ManualClock()
+  const view = new LocalView(store, 'n1', sink, { clock, minIntervalMs: 50, ...options })
+  return { store, clock, sink, view }
+}
+
+describe('local view', () => {
+  it('kube-proxy 1: is silent before the first list is complete, then tells everything with one sync', () => {
+    const { store, clock, sink, view } = subject()
+    store.set('s', aService())
+    store.set('s', aSlice({ endpoints: [anEndpoint('10.0.0.1')] }))
+    store.set('s', aNode())
+    clock.advance(1000)
+    view.flush()
+    assert.deepEqual([sink.calls(), view.synced, view.revision], [[], false, 0])
+    store.complete('s')
+    clock.advance(50)
+    assert.deepEqual(sink.calls(), ['setNode n1', 'setService shop/web', 'sync'])
+    assert.deepEqual([view.synced, view.revision], [true, store.revision])
+  })
+
+  it('an empty cluster is synced too: the sink may remove everything', () => {
+    const { store, clock, sink } = subject()
+    store.complete('s')
+    clock.advance(0)
+    assert.deepEqual(sink.calls(), ['setNode n1', 'sync'])
+    assert.deepEqual(sink.node, { name: 'n1', addresses: [], zone: '', serviceCIDRs: [] })
+  })
+
+  it('tells the sink in a turn of its own, many changes as one batch', () => {
+    const { store, clock, sink } = subject()
+    store.complete('s')
+    clock.advance(50)
+    sink.calls()
+    for (let i = 0; i < 3; i++) store.set('s', aService({ name: `s${i}` }))
+    assert.deepEqual(sink.calls(), [])
+    clock.advance(0)
+    assert.deepEqual(sink.calls(), ['setService shop/s0', 'setService shop/s1', 'setService shop/s2', 'sync'])
+  })
+
+  it('what changes nothing for this node is not sent', () => {
+    const { store, sink, view } = subject()
+    store.set('s', aService())
+    store.complete('s')
+    view.flush()
+    sink.calls()
+    store.set('s', aSlice({ service: 'nobody', endpoints: [anEndpoint('10.0.0.1')] }))
+    store.set('s', aSlice({ name: 'v6', family: 'IPv6', endpoints: [anEndpoint('fd00::1')] }))
+    store.set('s', aNode({ name: 'n2' }))
+    view.flush()
+    assert.deepEqual(sink.calls(), [])
+    assert.equal(view.revision, store.revision)
+  })
+
+  it('one slice event among many Services recomputes one Service', () => {
+    const { store, sink, view } = subject()
+    let reads = 0
+    const slicesOf = store.slicesOf.bind(store)
+    store.slicesOf = key => {
+      reads++
+      return slicesOf(key)
+    }
+    for (let i = 0; i < 500; i++) store.set('s', aService({ name: `s${i}` }))
+    store.complete('s')
+    view.flush()
+    assert.equal(reads, 500)
+    sink.calls()
+    store.set('s', aSlice({ service: 's7', endpoints: [anEndpoint('10.0.0.1')] }))
+    view.flush()
+    assert.deepEqual([reads, sink.calls()], [501, ['setService shop/s7', 'sync']])
+  })
+
+  it('a Service that is no longer served is deleted, one that never was is not', () => {
+    const { store, sink, view } = subject()
+    store.set('s', aService())
+    store.set('s', aService({ name: 'headless', headless: true, clusterIPs: {} }))
+    store.complete('s')
+    view.flush()
+    sink.calls()
+    store.set('s', aService({ foreignProxy: true }))
+    store.delete('s', aService({ name: 'headless' }))
+    view.flush()
+    assert.deepEqual(sink.calls(), ['deleteService shop/web', 'sync'])
+  })
+
+  it('kube-proxy 3: another zone of the own Node selects anew for every Service', () => {
+    const { store, sink, view } = subject()
+    const endpoints = [
+      anEndpoint('10.0.0.1', { zoneHints: ['a'] }),
+      anEndpoint('10.0.0.2', { zoneHints: ['b'] }),
+    ]
+    store.set('s', aService())
+    store.set('s', aService({ name: 'unhinted' }))
+    store.set('s', aSlice({ endpoints }))
+    store.set('s', aNode({ zone: 'a' }))
+    store.complete('s')
+    view.flush()
+    const used = () =>
+      sink.services
+        .get('shop/web')
+        ?.ports[0]?.endpoints.IPv4?.endpoints.filter(it => it.inCluster)
+        .map(it => it.address)
+    assert.deepEqual(used(), ['10.0.0.1'])
+    sink.calls()
+    store.set('s', aNode({ zone: 'b' }))
+    view.flush()
+    assert.deepEqual([used(), sink.calls()], [['10.0.0.2'], ['setNode n1', 'setService shop/web', 'sync']])
+    store.delete('s', aNode())
+    view.flush()
+    assert.deepEqual(used(), ['10.0.0.1', '10.0.0.2'])
+  })
+
+  it('kube-proxy 6: a ServiceCIDR takes effect when it comes', () => {
+    const { store, sink, view } = subject()
+    store.complete('s')
+    view.flush()
+    store.set('s', { kind: 'ServiceCIDR', name: 'b', cidrs: ['10.96.0.0/16'] })
+    store.set('s', { kind: 'ServiceCIDR', name: 'a', cidrs: ['fd00:96::/112', '10.96.0.0/16'] })
+    view.flush()
+    assert.deepEqual(sink.node?.serviceCIDRs, ['10.96.0.0/16', 'fd00:96::/112'])
+  })
+
+  it('the node name is trimmed and in lower case', () => {
+    const store = new Store()
+    store.set('s', aNode({ addresses: ['172.30.0.9'] }))
+    store.complete('s')
+    const sink = new RecordingSink()
+    using view = new LocalView(store, ' N1\n', sink)
+    view.flush()
+    assert.deepEqual([sink.node?.name, sink.node?.addresses], ['n1', ['172.30.0.9']])
+  })
+
+  it('a batch that the sink refused in the middle is sent by the next one', () => {
+    let broken = true
+    class Refusing extends RecordingSink {
+      override setService(service: ServiceView): void {
+        if (broken && service.name === 'b') throw new Error('no')
+        super.setService(service)
+      }
+    }
+    const { store, sink, view } = subject({}, new Refusing())
+    for (const name of ['a', 'b', 'c']) store.set('s', aService({ name }))
+    store.complete('s')
+    assert.throws(() => view.flush(), /no/)
+    assert.deepEqual(sink.calls(), ['setNode n1', 'setService shop/a'])
+    broken = false
+    view.flush()
+    assert.deepEqual(sink.calls(), ['setService shop/b', 'setService shop/c', 'sync'])
+  })
+
+  it('disposed, it is silent', () => {
+    const { store, clock, sink, view } = subject()
+    view[Symbol.dispose]()
+    store.complete('s')
+    view.flush()
+    clock.advance(1000)
+    assert.deepEqual([sink.calls(), clock.pending], [[], 0])
+  })
+})
+
+describe('local view, any objects', () => {
+  const state = (sink: RecordingSink) => ({
+    node: sink.node,
+    services: Object.fromEntries([...sink.services].sort(([a], [b]) => (a < b ? -1 : 1))),
+  })
+  const fromScratch = (objects: Iterable<Parameters<Store['set']>[1]>) => {
+    const { store, sink, view } = subject()
+    for (const object of objects) store.set('s', object)
+    store.complete('s')
+    view.flush()
+    return state(sink)
+  }
+  const unique = fc.uniqueArray(arbitraryObject, { selector: objectKey, maxLength: 12 })
+
+  it('the order of arrival makes no difference', () => {
+    const shuffled = unique.chain(objects =>
+      fc.tuple(fc.constant(objects), fc.shuffledSubarray(objects, { minLength: objects.length })),
+    )
+    fc.assert(
+      fc.property(shuffled, ([objects, others]) => {
+        assert.deepEqual(fromScratch(objects), fromScratch(others))
+      }),
+      { numRuns: 150 },
+    )
+  })
+
+  it('step by step gives the same as from scratch', () => {
+    const step = fc.record({
+      object: arbitraryObject,
+      gone: fc.constantFrom(false, false, true),
+      flush: fc.boolean(),
+    })
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 30 }), steps => {
+        const { store, sink, view } = subject()
+        store.complete('s')
+        const current = new Map<string, (typeof steps)[number]['object']>()
+        for (const { object, gone, flush } of steps) {
+          if (gone) {
+            store.delete('s', object)
+            current.delete(objectKey(object))
+          } else {
+            store.set('s', object)
+            current.set(objectKey(object), object)
+          }
+          if (flush) view.flush()
+        }
+        view.flush()
+        assert.deepEqual(state(sink), fromScratch(current.values()))
+        assert.deepEqual([...view.services()].length, sink.services.size)
+      }),
+      { numRuns: 150 },
+    )
+  })
+})
