@@ -3,14 +3,16 @@
  */
 export const nodes = ['kpng-worker1', 'kpng-worker2', 'kpng-worker3'] as const
 
-/** ClusterIP, NodePort and load balancer; three endpoints, one on each node. */
+/** ClusterIP and NodePort; three endpoints, one on each node. */
 export const frontend = {
   service: 'shop/frontend',
   clusterIP: '10.96.128.181',
   port: 80,
   nodePort: '172.30.0.11:30080',
-  loadBalancer: '203.0.113.80:80',
 }
+
+/** An external IP, two endpoints. */
+export const shipping = { service: 'shop/shipping', externalIP: '198.51.100.20:50051' }
 
 /** Dual stack, two endpoints in each family. */
 export const checkout = { service: 'shop/checkout', ipv6: '[fd00:10:96::cd8]:5050' }

@@ -25,15 +25,22 @@ async function main(): Promise<number> {
     await lab.down()
     rmSync(dir, { recursive: true, force: true })
   }
+  let stopping = false
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
-    process.once(signal, () => {
+    process.on(signal, () => {
+      if (stopping) return
+      stopping = true
       screen.line('taking the lab down')
       takeDown().finally(() => process.exit(130))
     })
+  // A terminal that was closed takes no more lines; the lab has to come down all the same.
+  process.stdout.on('error', () => undefined)
 
   try {
     await new Tour(screen, lab, new Manifests(dump, dir)).run()
   } catch (reason) {
+    // The signal that ended the tour takes down the lab, and then ends this process.
+    if (stopping) await new Promise(() => undefined)
     screen.check(false, `the tour ended early: ${reason instanceof Error ? reason.message : String(reason)}`)
   }
   const good = screen.failures === 0
@@ -55,7 +62,7 @@ function sayWhatToTry(screen: Screen, lab: DemoLab): void {
     `${kpng} get services --instance ${lab.instance(nodes[0])}`,
     `${kpng} explain ${address} --instance ${lab.instance(nodes[0])}`,
     `${kpng} lab probe --name ${lab.name} --from ${somePod} --to ${address} --count 30`,
-    `${kpng} lab exec --name ${lab.name} node/${nodes[0]} -- curl -s --http0.9 http://${address}`,
+    `${kpng} lab exec --name ${lab.name} node/${nodes[0]} -- bash -c 'cat </dev/tcp/${frontend.clusterIP}/${frontend.port}'`,
     `${kpng} lab apply --name ${lab.name} --state ${lab.dir}    # after a change of ${lab.dir}/cluster.json`,
     `${kpng} lab down --name ${lab.name} && rm -r ${lab.dir}    # when you have seen enough`,
   ])

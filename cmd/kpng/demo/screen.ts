@@ -42,7 +42,7 @@ export class Screen {
   live(lines: readonly string[]): void {
     if (!this.terminal) return
     this.#clearLive()
-    const width = this.#out.columns ?? 80
+    const width = this.#out.columns || 80
     this.#out.write(lines.map(text => `  ${text}`.slice(0, width - 1)).join('\n'))
     this.#liveLines = lines.length
   }

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { bars, outcome } from './bars.ts'
 import { run, runOk } from './cli.ts'
-import { ads, catalog, checkout, email, frontend, nodeAgent, nodes, somePod } from './cluster.ts'
+import { ads, catalog, checkout, email, frontend, nodeAgent, nodes, shipping, somePod } from './cluster.ts'
 import { addProbes, type DemoLab, nothing, type ProbeResult } from './lab.ts'
 import { answeredOf, failedOf, type Load } from './load.ts'
 import type { Manifests } from './manifests.ts'
@@ -48,10 +48,10 @@ export class Tour {
   }
 
   async #tables(): Promise<void> {
-    const services = await this.#show(['get', 'services', '--instance', this.#lab.instance(worker1)])
-    this.#screen.line()
     const instance = ['--instance', this.#lab.instance(worker1)]
-    const backends = await this.#show(['get', 'backends', frontend.service, ...instance])
+    const services = await this.#show(['get', 'services', ...instance])
+    this.#screen.line()
+    const backends = await this.#show(['get', 'backends', ...instance])
     const address = `${frontend.clusterIP}:${frontend.port}`
     this.#screen.check(services.includes(address), `${frontend.service} is served at ${address}`)
     const missing = this.#manifests.endpoints(frontend.service).filter(one => !backends.includes(one))
@@ -62,8 +62,8 @@ export class Tour {
     const targets: ReadonlyArray<readonly [what: string, service: string, from: string, to: string]> = [
       ['ClusterIP', frontend.service, `node/${worker1}`, `${frontend.clusterIP}:${frontend.port}`],
       ['NodePort', frontend.service, `node/${worker1}`, frontend.nodePort],
-      ['load balancer', frontend.service, somePod, frontend.loadBalancer],
-      ['IPv6', checkout.service, somePod, checkout.ipv6],
+      ['external IP', shipping.service, somePod, shipping.externalIP],
+      ['IPv6', checkout.service, `node/${worker1}`, checkout.ipv6],
       ['UDP', nodeAgent.service, somePod, nodeAgent.address],
     ]
     for (const [what, service, from, to] of targets) {
