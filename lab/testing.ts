@@ -16,12 +16,12 @@ export class ScratchLab implements AsyncDisposable {
   readonly manifests = mkdtempSync(join(tmpdir(), 'kpng-lab-test-'))
   readonly #agents: Agents
 
-  constructor(agents: Agents = noAgents) {
+  constructor(agents = noAgents) {
     this.#agents = agents
   }
 
-  static async up(objects: readonly unknown[]): Promise<ScratchLab> {
-    const lab = new ScratchLab()
+  static async up(objects: readonly unknown[], agents?: Agents): Promise<ScratchLab> {
+    const lab = new ScratchLab(agents)
     try {
       await lab.up(objects)
       return lab
@@ -71,23 +71,38 @@ export const nodeObject = (name: string, internalIPs: readonly string[], address
   status: { addresses: internalIPs.map(address => ({ type: 'InternalIP', address })) },
 })
 
-/** `80`, `53/UDP`. */
+/** Ports like `80/TCP`; a Service's port has the slice's port number, and its name. */
+export const serviceObject = (
+  name: string,
+  clusterIP: string,
+  ports: readonly string[] = ['80/TCP', '80/UDP'],
+): unknown => ({
+  apiVersion: 'v1',
+  kind: 'Service',
+  metadata: { namespace: 'default', name },
+  spec: { clusterIP, clusterIPs: [clusterIP], ports: ports.map(portObject) },
+})
+
+const portObject = (text: string) => {
+  const [port, protocol] = text.split('/')
+  return { name: `p-${port}-${protocol?.toLowerCase()}`, port: Number(port), protocol }
+}
+
+/** Ports like `53/UDP`; endpoints that are not ready unless asked for. All slices belong to the Service `web`. */
 export const sliceObject = (
   name: string,
   endpoints: ReadonlyArray<readonly [address: string, nodeName?: string]>,
   ports: readonly string[] = ['80/TCP', '80/UDP'],
+  ready = false,
 ): unknown => ({
   apiVersion: 'discovery.k8s.io/v1',
   kind: 'EndpointSlice',
   metadata: { namespace: 'default', name, labels: { 'kubernetes.io/service-name': 'web' } },
   addressType: endpoints[0]?.[0].includes(':') === true ? 'IPv6' : 'IPv4',
-  ports: ports.map(text => {
-    const [port, protocol] = text.split('/')
-    return { name: `p-${port}-${protocol?.toLowerCase()}`, port: Number(port), protocol }
-  }),
+  ports: ports.map(portObject),
   endpoints: endpoints.map(([address, nodeName]) => ({
     addresses: [address],
-    conditions: { ready: false },
+    conditions: { ready },
     ...(nodeName !== undefined && { nodeName }),
   })),
 })

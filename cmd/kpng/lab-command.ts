@@ -172,9 +172,12 @@ function tell({ problems }: LabReport, strict: boolean): void {
 const describeProblem = ({ where, field, message }: Problem): string =>
   [where, field, message].filter(part => part !== '').join(': ')
 
+const byAddress = ([a]: readonly [string, number], [b]: readonly [string, number]): number =>
+  a.localeCompare(b, 'en', { numeric: true })
+
 function describeProbe(result: ProbeResult): string {
   const rows = [
-    ...Object.entries(result.answered).sort(),
+    ...Object.entries(result.answered).sort(byAddress),
     ['refused', result.refused] as const,
     ['unreachable', result.unreachable] as const,
     ['timed out', result.timedOut] as const,
