@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict'
+import { createInterface } from 'node:readline'
 import { test } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { TestHost } from './agent.ts'
 import { endpointSlice, node, service } from './manifests.ts'
 
@@ -79,7 +81,7 @@ test('connected UDP sockets move on when their backend goes; unconnected ones an
   agent.write(dns(['10.180.0.1']))
   await agent.start()
   const child = host.startWithInput(['python3', '-c', clients])
-  const lines = child.stdout.setEncoding('utf8')[Symbol.asyncIterator]()
+  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]()
   let errors = ''
   child.stderr.on('data', piece => {
     errors += String(piece)
@@ -116,13 +118,23 @@ def ask():
 print(ask(), flush=True); sys.stdin.readline(); print(ask(), flush=True)
 `,
   ])
-  const lines = child.stdout.setEncoding('utf8')[Symbol.asyncIterator]()
-  assert.equal(String((await lines.next()).value).trim(), '10.180.0.1:5353')
+  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]()
+  let errors = ''
+  child.stderr.on('data', piece => {
+    errors += String(piece)
+  })
+  const line = async (): Promise<string> => {
+    const next = await lines.next()
+    // It ended; what it said of that may still be under way.
+    if (next.done === true) await sleep(200)
+    return String(next.value ?? errors).trim()
+  }
+  assert.equal(await line(), '10.180.0.1:5353')
   await agent.apply(
     dns([{ address: '10.180.0.1', ready: false, serving: true, terminating: true }, '10.180.0.2']),
   )
   child.stdin.write('go\n')
-  assert.equal(String((await lines.next()).value).trim(), '10.180.0.1:5353')
+  assert.equal(await line(), '10.180.0.1:5353')
   const fresh = await host.python<string>(`
 import json, socket
 s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.connect(("10.96.0.10", 53)); s.settimeout(1); s.send(b"q")
