@@ -126,7 +126,7 @@ describe('store', () => {
     store.set('s', aService())
     assert.throws(
       () => store.set('s', aService({ name: 'db' })),
-      (error: KpngError) => error.code === 'exhausted',
+      error => error instanceof KpngError && error.code === 'exhausted',
     )
     store.set('s', aService({ type: 'NodePort' }))
     store.delete('s', aService())
@@ -135,7 +135,6 @@ describe('store', () => {
       [...store.services()].map(it => it.name),
       ['db'],
     )
-    assert.ok(KpngError)
   })
 
   it('a disposed feed is told nothing', () => {

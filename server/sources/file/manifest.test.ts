@@ -152,6 +152,15 @@ describe('a manifest file', () => {
     })
   }
 
+  it('an object that is none, beside good ones, is left out and no damage', () => {
+    const { keys, damaged } = read(`${service('a')}---\na: 1\n---\n${service('b')}`)
+    assert.deepEqual([keys, damaged], [['a', 'b'], false])
+  })
+
+  it('a file of nothing but an object without name is damaged: it may be half-written', () => {
+    assert.equal(read(service('x').split('metadata')[0] ?? '').damaged, true)
+  })
+
   it('absurd nesting is damage, not a crash', () => {
     assert.equal(read(`a: ${'['.repeat(100_000)}`).damaged, true)
   })

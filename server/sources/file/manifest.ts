@@ -19,8 +19,8 @@ export interface Manifest {
   /** Kinds that kpng has no use for, the first of each with its place. */
   readonly unknownKinds: readonly UnknownKind[]
   /**
-   * Some of it is no YAML, or no Kubernetes object: it may be half-written. The objects are what could be read
-   * all the same.
+   * Some of it is no YAML, or nothing in it is an object: it may be half-written. The objects are what could be
+   * read all the same. (One object that lacks its name does not make a file of many damaged.)
    */
   readonly damaged: boolean
 }
@@ -46,15 +46,21 @@ export function readManifest(text: string, file: string, intern: Intern = intern
   }
 
   let damaged = false
+  let rejected = 0
   const locator = new Locator(text)
   const objects: ManifestObject[] = []
   const unknownKinds = new Map<string, UnknownKind>()
   const take = (entry: Entry) => {
-    if (!isRecord(entry.value) || entry.type.kind === '') damaged = true
-    const report = (path: FieldPath, message: string) =>
+    let reported = false
+    const report = (path: FieldPath, message: string) => {
+      reported = true
       add(() => locator.locate(entry.place, path), formatPath(path), describe(entry) + message)
+    }
     const result = readObject(entry.value, { report, intern }, entry.type)
-    if (result.outcome === 'ignored') return
+    if (result.outcome === 'ignored') {
+      if (reported) rejected++
+      return
+    }
     const position = lines.position(startOf(text, entry))
     if (result.outcome === 'object') objects.push({ object: result.object, ...position })
     else noteUnknown(unknownKinds, result.type, `${file}:${position.line}:${position.column}`)
@@ -68,6 +74,7 @@ export function readManifest(text: string, file: string, intern: Intern = intern
   })
   if (suppressed > 0)
     problems.push({ where: file, field: '', message: `and ${suppressed} more problems in this file` })
+  damaged ||= rejected > 0 && objects.length === 0 && unknownKinds.size === 0
   return { objects, problems, unknownKinds: [...unknownKinds.values()], damaged }
 }
 
