@@ -120,7 +120,7 @@ export interface OpenMapOptions {
 
 /** Opens a pinned map. Throws NOT_FOUND, LAYOUT. */
 export const openPinnedMap = (path: string, options: OpenMapOptions = {}): BpfMap => {
-  const map = options.readOnly ? openReadOnly(path) : new BpfMap(openPinned(path))
+  const map = options.readOnly ? openReadOnly(path) : new BpfMap(openPinned(path, 'map'))
   try {
     checkLayout(path, map.info, options.expected ?? {})
     return map
@@ -131,11 +131,11 @@ export const openPinnedMap = (path: string, options: OpenMapOptions = {}): BpfMa
 }
 
 const openReadOnly = (path: string): BpfMap => {
-  const map = new BpfMap(openPinned(path, { readOnly: true }), { readOnly: true })
+  const map = new BpfMap(openPinned(path, 'map', { readOnly: true }), { readOnly: true })
   if ((map.info.flags & MapFlag.MMAPABLE) === 0) return map
   // The kernel maps no descriptor that it opened to be read only: the guard is ours alone.
   map[Symbol.dispose]()
-  return new BpfMap(openPinned(path), { readOnly: true })
+  return new BpfMap(openPinned(path, 'map'), { readOnly: true })
 }
 
 /** Opens a map by its id. Throws NOT_FOUND. */

@@ -1,4 +1,4 @@
-import { mkdirSync, statfsSync, unlinkSync } from 'node:fs'
+import { mkdirSync, readlinkSync, statfsSync, unlinkSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { EbpfError } from './error.ts'
 import { bpf } from './sys/bpf.ts'
@@ -38,13 +38,31 @@ export const pinObject = (fd: Fd, path: string): void => {
   if (result < 0) throw errnoError(-result, `pinning ${fd.what} at ${path}`)
 }
 
-/** Opens what is pinned at a path, whatever it is. Throws NOT_FOUND. */
-export const openPinned = (path: string, options: { readonly readOnly?: boolean } = {}): Fd => {
+export type PinnedKind = 'map' | 'program' | 'link'
+
+/** What the kernel calls its descriptors. */
+const kinds: Readonly<Record<PinnedKind, RegExp>> = {
+  map: /bpf-map/,
+  program: /bpf-prog/,
+  link: /bpf[-_]link/,
+}
+
+/** Opens what is pinned at a path. Throws NOT_FOUND; LAYOUT when it is something else. */
+export const openPinned = (
+  path: string,
+  kind: PinnedKind,
+  options: { readonly readOnly?: boolean } = {},
+): Fd => {
   const attr = new Struct(objectPinAttr, {
     pathname: cString(path),
     file_flags: options.readOnly ? BPF_F_RDONLY : 0,
   })
-  return Fd.from(bpf(Command.OBJ_GET, attr), path, `opening the pin ${path}`)
+  const fd = Fd.from(bpf(Command.OBJ_GET, attr), path, `opening the pin ${path}`)
+  // Asking for its info would not do: the kernel answers with that of whatever it is.
+  const found = readlinkSync(`/proc/self/fd/${fd.number}`)
+  if (kinds[kind].test(found)) return fd
+  fd[Symbol.dispose]()
+  throw new EbpfError('LAYOUT', `${path} is no pinned ${kind}, but ${found}`)
 }
 
 /** Removes a pin; what it referred to lives on while anything else holds it. False when there was none. */

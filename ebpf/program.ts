@@ -132,8 +132,8 @@ const readInfo = (fd: Fd, mapIds?: Uint8Array): Struct<keyof typeof progInfo.fie
     info.set('map_ids', mapIds)
   })
 
-/** Throws NOT_FOUND. */
-export const openPinnedProgram = (path: string): Program => new Program(openPinned(path))
+/** Throws NOT_FOUND; LAYOUT when something else is pinned there. */
+export const openPinnedProgram = (path: string): Program => new Program(openPinned(path, 'program'))
 
 /** Throws NOT_FOUND. */
 export const openProgramById = (id: number): Program => {

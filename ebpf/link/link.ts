@@ -1,4 +1,3 @@
-import { EbpfError } from '../error.ts'
 import { openPinned, pinObject } from '../pin.ts'
 import type { Program } from '../program.ts'
 import { bpf, objectInfo } from '../sys/bpf.ts'
@@ -106,17 +105,8 @@ export class Link implements Disposable {
   }
 }
 
-/** Opens a pinned link. Throws NOT_FOUND; LAYOUT when something else than a link is pinned there. */
-export const openPinnedLink = (path: string): Link => {
-  const link = new Link(openPinned(path))
-  try {
-    link.info()
-    return link
-  } catch (cause) {
-    link[Symbol.dispose]()
-    throw new EbpfError('LAYOUT', `${path} is no pinned link`, { cause })
-  }
-}
+/** Opens a pinned link. Throws NOT_FOUND; LAYOUT when something else is pinned there. */
+export const openPinnedLink = (path: string): Link => new Link(openPinned(path, 'link'))
 
 /** Throws NOT_FOUND. */
 export const openLinkById = (id: number): Link => {
