@@ -1,14 +1,18 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
+import { assertUniform } from './testing/assert-uniform.ts'
 import { TestDatapath } from './testing/datapath.ts'
 import { SocketHost } from './testing/socket-host.ts'
+
+const backends4 = ['10.1.0.1#80', '10.1.0.2#81', '10.1.0.3#82']
+const backends6 = ['fd01::1#80', 'fd01::2#81']
 
 let host: SocketHost
 let datapath: TestDatapath
 
 before(async () => {
   host = new SocketHost()
-  await host.serve('10.1.0.1#80', '10.1.0.2#81', '10.1.0.3#82', 'fd01::1#80', 'fd01::2#81')
+  await host.serve(...backends4, ...backends6)
   datapath = new TestDatapath({ cgroup: host.cgroup })
 })
 after(async () => {
@@ -16,30 +20,132 @@ after(async () => {
   await host[Symbol.asyncDispose]()
 })
 
-const cases = [
-  { form: 'an IPv4 socket', family: 'inet', vip: '10.96.0.1', backends: ['10.1.0.1#80', '10.1.0.2#81'] },
-  { form: 'an IPv6 socket', family: 'inet6', vip: 'fd96::1', backends: ['fd01::1#80', 'fd01::2#81'] },
+const forms = [
+  { form: 'an IPv4 socket', family: 'inet', prefix: '', vip: '10.96.0.1', backends: backends4 },
+  { form: 'an IPv6 socket', family: 'inet6', prefix: '', vip: 'fd96::1', backends: backends6 },
   {
     form: 'an IPv6 socket with an IPv4-mapped address',
     family: 'inet6',
-    vip: '::ffff:10.96.0.2',
-    backends: ['10.1.0.1#80', '10.1.0.2#81'],
+    prefix: '::ffff:',
+    vip: '10.96.0.2',
+    backends: backends4,
   },
 ] as const
 
-for (const { form, family, vip, backends } of cases) {
+for (const { form, family, prefix, vip, backends } of forms) {
   for (const language of ['c', 'python'] as const) {
-    test(`${form} reaches a backend by TCP, and getpeername shows the Service (${language})`, async () => {
-      const service = datapath.service({ vips: [`${vip.replace('::ffff:', '')}#7000`], backends })
+    test(`${form} reaches a backend, and getpeername shows the Service (${language})`, async () => {
+      const service = datapath.service({ vips: [`${vip}#7000`], backends })
       const client = host.client(language)
       await client.call(`socket a ${family} stream`)
-      assert.equal(await client.call(`connect a ${vip} 7000`), '')
+      assert.equal(await client.call(`connect a ${prefix}${vip} 7000`), '')
       const [backend = ''] = (await client.call('recvfrom a')).split(' ')
-      assert.ok(backends.some(name => name === backend), backend)
-      assert.equal(await client.call('getpeername a'), `${vip} 7000`)
+      assert.ok(backends.includes(backend), backend)
+      assert.equal(await client.call('getpeername a'), `${prefix}${vip} 7000`)
       assert.deepEqual(service.count(backend), { connections: 1, datagrams: 0, open: 1 })
       await client.call('close a')
       assert.equal(service.count(backend).open, 0)
     })
   }
+
+  test(`connections of ${form} spread evenly, and each is counted once`, async () => {
+    const service = datapath.service({ vips: [`${vip}#7001`], backends })
+    const counts = await host.client().tally(`connects 300 ${family} ${prefix}${vip} 7001`)
+    assertUniform(counts, backends, 300)
+    for (const name of backends)
+      assert.deepEqual(service.count(name), { connections: counts[name], datagrams: 0, open: 0 })
+    assert.equal(datapath.counts(service).connections, 300)
+  })
 }
+
+test('a connect() that does not block reaches a backend', async () => {
+  datapath.service({ vips: ['10.96.1.1#80'], backends: backends4 })
+  const client = host.client()
+  await client.call('socket a inet stream')
+  await client.call('nonblock a')
+  assert.equal(await client.call('connect a 10.96.1.1 80'), 'EINPROGRESS')
+  assert.equal(await client.call('getpeername a'), '10.96.1.1 80')
+  assert.equal(await client.call('soerror a'), '0')
+})
+
+test('connections of a killed process are open no more', async () => {
+  const service = datapath.service({ vips: ['10.96.1.2#80'], backends: backends4 })
+  const open = (): number => backends4.reduce((sum, name) => sum + service.count(name).open, 0)
+  const [first, second] = [host.client(), host.client()]
+  await first.tally('hold 40 inet 10.96.1.2 80')
+  await second.tally('hold 20 inet6 ::ffff:10.96.1.2 80')
+  assert.equal(open(), 60)
+  await first.kill()
+  assert.equal(open(), 20)
+  await second.kill()
+  assert.equal(open(), 0)
+})
+
+test('a socket that connects to another Service belongs to that', async () => {
+  const [one = '', other = ''] = backends4
+  const first = datapath.service({ vips: ['10.96.1.3#80'], backends: [one] })
+  const second = datapath.service({ vips: ['10.96.1.4#80'], backends: [other] })
+  const client = host.client()
+  await client.call('socket a inet stream')
+  await client.call('connect a 10.96.1.3 80')
+  await client.call('disconnect a')
+  assert.equal(await client.call('connect a 10.96.1.4 80'), '')
+  assert.equal(await client.call('getpeername a'), '10.96.1.4 80')
+  assert.equal(first.count(one).open, 0)
+  assert.equal(second.count(other).open, 1)
+})
+
+test('a socket that then connects to the backend itself shows the backend', async () => {
+  const [backend = ''] = backends4
+  const service = datapath.service({ vips: ['10.96.1.5#80'], backends: [backend] })
+  const client = host.client()
+  await client.call('socket a inet stream')
+  await client.call('connect a 10.96.1.5 80')
+  await client.call('disconnect a')
+  await client.call('connect a 10.1.0.1 80')
+  assert.equal(await client.call('getpeername a'), '10.1.0.1 80')
+  assert.equal(service.count(backend).open, 0)
+})
+
+test('a connect() that the backend refuses is open until close()', async () => {
+  const service = datapath.service({ vips: ['10.96.1.6#80'], backends: ['10.1.0.1#9'] })
+  const client = host.client()
+  await client.call('socket a inet stream')
+  assert.equal(await client.call('connect a 10.96.1.6 80'), 'ECONNREFUSED')
+  assert.deepEqual(service.count('10.1.0.1#9'), { connections: 1, datagrams: 0, open: 1 })
+  await client.call('close a')
+  assert.equal(service.count('10.1.0.1#9').open, 0)
+})
+
+test('an MPTCP socket reaches a backend and leaves no open count behind', async () => {
+  const [backend = ''] = backends4
+  const service = datapath.service({ vips: ['10.96.1.7#80'], backends: [backend] })
+  const client = host.client()
+  assert.equal(await client.call('socket a inet mptcp'), '')
+  assert.equal(await client.call('connect a 10.96.1.7 80'), '')
+  assert.match(await client.call('recvfrom a'), /^10\.1\.0\.1#80 /)
+  await client.call('close a')
+  assert.deepEqual(service.count(backend), { connections: 1, datagrams: 0, open: 0 })
+})
+
+test('protocol is part of the frontend: TCP and UDP of one port are two', async () => {
+  datapath.service({ vips: ['10.96.1.8#80'], protocols: ['tcp'], backends: ['10.1.0.1#80'] })
+  datapath.service({ vips: ['10.96.1.8#80'], protocols: ['udp'], backends: ['10.1.0.2#81'] })
+  const client = host.client()
+  assert.deepEqual(await client.tally('connects 5 inet 10.96.1.8 80'), { '10.1.0.1#80': 5 })
+  assert.deepEqual(await client.tally('datagrams 5 inet 10.96.1.8 80'), { '10.1.0.2#81': 5 })
+})
+
+test('without records TCP is translated, and getpeername shows the backend', async () => {
+  await using own = new SocketHost()
+  await own.serve('10.1.0.1#80')
+  using bare = new TestDatapath({ cgroup: own.cgroup, constants: { record_tcp: false } })
+  const service = bare.service({ vips: ['10.96.0.1#80'], backends: ['10.1.0.1#80'] })
+  const client = own.client()
+  await client.call('socket a inet stream')
+  await client.call('connect a 10.96.0.1 80')
+  assert.equal(await client.call('getpeername a'), '10.1.0.1 80')
+  assert.deepEqual(service.count('10.1.0.1#80'), { connections: 1, datagrams: 0, open: 0 })
+  assert.deepEqual(bare.records('tcp'), [])
+  await client.kill()
+})

@@ -3,7 +3,7 @@
  * A socket client that tests drive: one command a line on standard input, one line of answer each, "ok ..." or
  * "err ERRNO". client.py speaks the same. Sockets have names; blocking calls time out after two seconds (EAGAIN).
  *
- *   socket NAME inet|inet6 stream|dgram [v6only]     bind NAME ADDR PORT         nonblock NAME
+ *   socket NAME inet|inet6 stream|dgram|mptcp [v6only]     bind NAME ADDR PORT   nonblock NAME
  *   connect NAME ADDR PORT      disconnect NAME      getpeername NAME            soerror NAME    close NAME
  *   send NAME WORD              sendto NAME ADDR PORT WORD        sendto-unspec NAME ADDR PORT WORD
  *   recvfrom NAME               (ok ADDR PORT WORDS..., streams: ok WORDS...)           device NAME IFNAME
@@ -29,6 +29,9 @@
 #include <sys/time.h>
 #include <unistd.h>
 
+#ifndef IPPROTO_MPTCP
+#define IPPROTO_MPTCP 262
+#endif
 #define MAX_SOCKETS 64
 #define MAX_TALLY 256
 #define MAX_WORDS 10
@@ -124,10 +127,10 @@ static int family_of(const char *word)
 	return strcmp(word, "inet6") ? AF_INET : AF_INET6;
 }
 
-static int new_socket(int family, int type)
+static int new_socket(int family, int type, int protocol)
 {
 	struct timeval timeout = {.tv_sec = 2};
-	int fd = socket(family, type | SOCK_CLOEXEC, 0);
+	int fd = socket(family, type | SOCK_CLOEXEC, protocol);
 
 	if (fd < 0)
 		return -1;
@@ -159,7 +162,8 @@ static int make_socket(char **word, int words)
 {
 	int i = find_socket("");
 	int on = 1;
-	int fd = new_socket(family_of(word[2]), strcmp(word[3], "stream") ? SOCK_DGRAM : SOCK_STREAM);
+	int fd = new_socket(family_of(word[2]), strcmp(word[3], "dgram") ? SOCK_STREAM : SOCK_DGRAM,
+			    strcmp(word[3], "mptcp") ? 0 : IPPROTO_MPTCP);
 
 	if (fd < 0 || i < 0)
 		return -1;
@@ -230,7 +234,7 @@ static void fresh(char **word, int type)
 	int size = parse_address(word[3], word[4], &to);
 
 	for (int i = atoi(word[1]); i > 0; i--) {
-		int fd = new_socket(family_of(word[2]), type);
+		int fd = new_socket(family_of(word[2]), type, 0);
 
 		if (type == SOCK_STREAM)
 			ask_stream(fd, &to, size);
@@ -277,7 +281,7 @@ static void hold(char **word)
 	int size = parse_address(word[3], word[4], &to);
 
 	for (int i = atoi(word[1]); i > 0; i--)
-		ask_stream(new_socket(family_of(word[2]), SOCK_STREAM), &to, size);
+		ask_stream(new_socket(family_of(word[2]), SOCK_STREAM, 0), &to, size);
 	print_tally();
 }
 

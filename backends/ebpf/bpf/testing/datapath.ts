@@ -201,8 +201,10 @@ export class TestService {
     this.ipv6 = ipv6
   }
 
-  /** Backends of this service from now on have this generation, also those that it has had before. */
-  nextGeneration(): void {
+  /** Gives the id of one backend to another, with a new generation, as for a membership that is long gone. */
+  giveId(from: string, to: string): void {
+    this.#ids.set(to, this.idOf(from))
+    this.#ids.delete(from)
     this.#generation++
   }
 

@@ -11,7 +11,11 @@ selector = selectors.DefaultSelector()
 
 def accept(listener, name):
     connection, peer = listener.accept()
-    connection.sendall(("%s %s#%d\n" % (name, peer[0], peer[1])).encode())
+    try:
+        connection.sendall(("%s %s#%d\n" % (name, peer[0], peer[1])).encode())
+    except OSError:  # the client has gone
+        connection.close()
+        return
     connection.setblocking(False)
     selector.register(connection, selectors.EVENT_READ, (end, name))
 

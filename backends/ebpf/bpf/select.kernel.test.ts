@@ -1,0 +1,226 @@
+import assert from 'node:assert/strict'
+import { after, before, test } from 'node:test'
+import type { Program } from '@kpng/ebpf'
+import { AddrFlag, Reason, type SelectTest, selectTest, Version } from '../bindings.gen.ts'
+import { mapped } from './testing/address.ts'
+import { assertUniform } from './testing/assert-uniform.ts'
+import { protocols, TestDatapath, type TestService } from './testing/datapath.ts'
+import { startFlipping } from './testing/flip.ts'
+
+let datapath: TestDatapath
+let program: Program
+
+before(() => {
+  datapath = new TestDatapath()
+  program = datapath.loadSelectTest().program('select_test')
+})
+after(() => datapath[Symbol.dispose]())
+
+const S = 1_000_000_000n
+const names = (prefix: string, count: number): string[] =>
+  Array.from({ length: count }, (_, n) => `${prefix}${n + 1}#80`)
+
+/** One question to the selection core, `repeat` times; the last answer. */
+function ask(vip: string, port: number, options: Partial<SelectTest> = {}, repeat = 1): SelectTest {
+  const question: SelectTest = {
+    vip: mapped(vip),
+    backendAddr: new Uint8Array(16),
+    client: 0n,
+    nowNs: 0n,
+    random: 0,
+    servicePort: 0,
+    backend: 0,
+    vipPort: port,
+    backendPort: 0,
+    generation: 0,
+    proto: protocols.tcp,
+    reason: 0,
+    count: 0,
+    ...options,
+  }
+  const data = new Uint8Array(selectTest.size)
+  selectTest.encode(question, new DataView(data.buffer), 0)
+  const result = program.testRun({ data, repeat })
+  assert.equal(result.retval, 0)
+  return selectTest.decode(new DataView(result.data.buffer, result.data.byteOffset), 0)
+}
+
+const connections = (service: TestService, backends: readonly string[]): Record<string, number> =>
+  Object.fromEntries(backends.map(name => [name, service.count(name).connections]))
+
+for (const { family, net, pods } of [
+  { family: 'IPv4', net: '10.96.0.', pods: '10.1.0.' },
+  { family: 'IPv6', net: 'fd96::', pods: 'fd01::' },
+]) {
+  test(`${family}: one backend is the answer, with its address, id and generation`, () => {
+    const service = datapath.service({ vips: [`${net}1#80`], backends: [`${pods}1#8080`] })
+    const answer = ask(`${net}1`, 80)
+    assert.deepEqual(
+      [answer.reason, answer.backendAddr, answer.backendPort, answer.backend, answer.servicePort],
+      [Reason.TRANSLATED, mapped(`${pods}1`), 8080, service.idOf(`${pods}1#8080`), service.servicePort],
+    )
+  })
+
+  test(`${family}: random numbers divide the list into equal parts, first to last slot`, () => {
+    const backends = names(pods, 4)
+    const service = datapath.service({ vips: [`${net}2#80`], backends })
+    const chosen = [1, 0x3fffffff, 0x40000000, 0x80000000, 0xbfffffff, 0xc0000000, 0xffffffff].map(
+      random => ask(`${net}2`, 80, { random }).backend,
+    )
+    const ids = backends.map(name => service.idOf(name))
+    assert.deepEqual(
+      chosen,
+      [0, 0, 1, 2, 2, 3, 3].map(at => ids[at]),
+    )
+  })
+
+  test(`${family}: picks spread evenly and are all counted`, () => {
+    const backends = names(pods, 7)
+    const service = datapath.service({ vips: [`${net}3#80`], backends })
+    ask(`${net}3`, 80, { count: 1 }, 7000)
+    assertUniform(connections(service, backends), backends, 7000)
+    assert.equal(datapath.counts(service).connections, 7000)
+  })
+
+  test(`${family}: a list that flips all the time gives backends of the old or the new list only`, async () => {
+    const [before, after, never] = [names(`${pods}1`, 5), names(`${pods}2`, 8), names(`${pods}3`, 3)]
+    const service = datapath.service({ vips: [`${net}4#80`], backends: before })
+    service.writeBackends(never)
+    const words = [service.writeBackends(before), service.writeBackends(after)] as const
+    const flipping = await startFlipping(datapath.sock.map('list'), service.list, words)
+    const runs = 20_000
+    for (let round = 0; round < 10; round++) ask(`${net}4`, 80, { count: 1 }, runs)
+    const flips = await flipping.stop()
+    assert.ok(flips > 1000, `${flips} flips`)
+    const all = [...before, ...after]
+    const sum = all.reduce((total, name) => total + service.count(name).connections, 0)
+    assert.equal(sum, 10 * runs)
+    for (const name of all) assert.ok(service.count(name).connections > 0, name)
+  })
+}
+
+test('an empty list says why', () => {
+  datapath.service({ vips: ['10.96.1.1#80'], backends: [] })
+  datapath.service({
+    vips: ['10.96.1.2#80'],
+    backends: [],
+    emptyReason: Reason.NO_LOCAL_ENDPOINTS,
+  })
+  assert.equal(ask('10.96.1.1', 80).reason, Reason.NO_ENDPOINTS)
+  assert.equal(ask('10.96.1.2', 80).reason, Reason.NO_LOCAL_ENDPOINTS)
+})
+
+test('a miss: the address decides', () => {
+  datapath.setAddress('10.96.1.3', AddrFlag.CLUSTER_IP)
+  datapath.setAddress('192.0.2.1', AddrFlag.EXTERNAL)
+  datapath.setAddress('192.0.2.2', AddrFlag.NODE)
+  datapath.setAddress('192.0.2.3', AddrFlag.NODE | AddrFlag.EXTERNAL)
+  datapath.service({ vips: ['*#30000'], backends: ['10.1.0.1#80'], protocols: ['tcp'] })
+  assert.equal(ask('10.96.1.3', 80).reason, Reason.UNKNOWN_PORT)
+  assert.equal(ask('192.0.2.1', 80).reason, Reason.NOT_A_SERVICE)
+  assert.equal(ask('192.0.2.1', 30000).reason, Reason.NOT_A_SERVICE)
+  assert.equal(ask('192.0.2.2', 30000).reason, Reason.TRANSLATED)
+  assert.equal(ask('192.0.2.2', 30000, { proto: protocols.udp }).reason, Reason.NOT_A_SERVICE)
+  assert.equal(ask('192.0.2.3', 30000).reason, Reason.TRANSLATED)
+  assert.equal(ask('192.0.2.2', 80).reason, Reason.NOT_A_SERVICE)
+  for (const local of ['127.0.0.1', '127.9.9.9', '0.0.0.0', '::1', '::'])
+    assert.equal(ask(local, 30000).reason, Reason.NOT_A_SERVICE, local)
+})
+
+test('slots of another list are not believed: LIST_BUSY, and no backend of somebody else', () => {
+  const one = datapath.service({ vips: ['10.96.1.4#80'], backends: ['10.1.0.1#80'] })
+  const other = datapath.service({ vips: ['10.96.1.5#80'], backends: ['10.1.0.2#80'] })
+  const word = other.writeBackends(['10.1.0.2#80'])
+  one.flip(word)
+  assert.equal(ask('10.96.1.4', 80).reason, Reason.LIST_BUSY)
+})
+
+const affine = (vip: string, count: number, affinityTimeoutS = 10): [TestService, string[]] => {
+  const backends = names('10.1.9.', count)
+  return [datapath.service({ vips: [`${vip}#80`], backends, affinityTimeoutS }), backends]
+}
+
+test('affinity: a client keeps its backend, clients spread', () => {
+  affine('10.96.2.1', 8)
+  const choices = new Set<number>()
+  for (let client = 1n; client <= 40n; client++) {
+    const first = ask('10.96.2.1', 80, { client, nowNs: S }).backend
+    for (let again = 0; again < 5; again++)
+      assert.equal(ask('10.96.2.1', 80, { client, nowNs: 2n * S }).backend, first)
+    choices.add(first)
+  }
+  assert.ok(choices.size > 3)
+})
+
+test('affinity: all frontends of a service port share it, other service ports do not', () => {
+  const [service] = affine('10.96.2.2', 200)
+  service.addFrontend('192.0.2.80#8080')
+  const first = ask('10.96.2.2', 80, { client: 7n, nowNs: S }).backend
+  assert.equal(ask('192.0.2.80', 8080, { client: 7n, nowNs: S }).backend, first)
+  affine('10.96.2.3', 200)
+  const other = Array.from(
+    { length: 5 },
+    (_, n) => ask('10.96.2.3', 80, { client: BigInt(n), nowNs: S }).backend,
+  )
+  assert.ok(new Set(other).size > 1)
+})
+
+test('affinity: the timeout slides with each new connection', () => {
+  affine('10.96.2.4', 200)
+  const at = (seconds: number): number =>
+    ask('10.96.2.4', 80, { client: 7n, nowNs: BigInt(seconds) * S, random: seconds * 20_000_000 }).backend
+  const first = at(1)
+  for (const second of [10, 19, 29, 39]) assert.equal(at(second), first)
+  assert.notEqual(at(50), first)
+})
+
+test('affinity: valid only for a backend of the list in force, of its generation', () => {
+  const [service, backends] = affine('10.96.2.5', 3)
+  const [first = '', second = '', third = ''] = backends
+  const now = { client: 7n, nowNs: S }
+  service.setBackends([first])
+  assert.equal(ask('10.96.2.5', 80, now).backend, service.idOf(first))
+  service.setBackends([first, second, third])
+  for (const random of [1, 0x80000000, 0xffffffff])
+    assert.equal(ask('10.96.2.5', 80, { ...now, random }).backend, service.idOf(first))
+  service.setBackends([second, third])
+  assert.equal(ask('10.96.2.5', 80, { ...now, random: 0xffffffff }).backend, service.idOf(third))
+  assert.equal(ask('10.96.2.5', 80, { ...now, random: 1 }).backend, service.idOf(third))
+  const old = service.idOf(third)
+  service.giveId(third, first)
+  service.setBackends([second, first])
+  assert.equal(service.idOf(first), old)
+  assert.equal(ask('10.96.2.5', 80, { ...now, random: 1 }).backend, service.idOf(second))
+})
+
+test('affinity: the entry is of the client, the service port and the family', () => {
+  const [service] = affine('10.96.2.6', 1)
+  ask('10.96.2.6', 80, { client: 0x0102030405060708n, nowNs: 5n * S })
+  const client = new Uint8Array(16)
+  client.set([8, 7, 6, 5, 4, 3, 2, 1])
+  assert.deepEqual(
+    datapath.affinity.lookup({ client, servicePort: service.servicePort, kind: 0, family: 4 }),
+    {
+      lastUsedNs: 5n * S,
+      backend: service.idOf('10.1.9.1#80'),
+      generation: 0,
+      version: Version.RECORD_VERSION,
+    },
+  )
+})
+
+test('affinity finds its backend in a list of 5,000, first and last included', () => {
+  const backends = Array.from({ length: 5000 }, (_, n) => `10.3.${n >> 8}.${n & 255}#80`)
+  const service = datapath.service({ vips: ['10.96.2.7#80'], backends, affinityTimeoutS: 10 })
+  for (const [client, random] of [
+    [1n, 1],
+    [2n, 0xffffffff],
+    [3n, 0x80000000],
+    [4n, 0x12345678],
+  ] as const) {
+    const first = ask('10.96.2.7', 80, { client, random, nowNs: S }).backend
+    assert.equal(ask('10.96.2.7', 80, { client, random: ~random >>> 0, nowNs: S }).backend, first)
+  }
+  assert.equal(ask('10.96.2.7', 80, { client: 1n, nowNs: S }).backend, service.idOf('10.3.0.0#80'))
+  assert.equal(ask('10.96.2.7', 80, { client: 2n, nowNs: S }).backend, service.idOf('10.3.19.135#80'))
+})
