@@ -1,6 +1,7 @@
 import { type EndpointView, type NodeView, type ServiceView, serviceKey } from '@kpng/api'
+import type { Frontend } from '@kpng/backend-ebpf'
 import type { Destination } from './destination.ts'
-import { type FrontendRow, frontendsOf, servicePortName, usedEndpoints } from './service-rows.ts'
+import { frontendsOf, servicePortName, usedEndpoints } from './service-rows.ts'
 
 export interface ExplainedEndpoint {
   readonly endpoint: EndpointView
@@ -17,7 +18,7 @@ export interface Explanation {
   /** The rule, in a sentence. */
   readonly rule: string
   readonly service?: string
-  readonly frontend?: FrontendRow
+  readonly frontend?: Frontend
   readonly affinityTimeoutSeconds?: number
   readonly topologyMode?: string
   readonly endpoints: readonly ExplainedEndpoint[]
@@ -38,12 +39,14 @@ interface Facts {
 export function explain(destination: Destination, facts: Facts): Explanation {
   const { address, port, protocol } = destination
   const nothing = { destination, endpoints: [], shadowed: [] }
+  if (protocol === 'SCTP')
+    return { ...nothing, outcome: 'untouched', rule: 'SCTP is not served at the socket' }
   const matches = facts.services
     .flatMap(service =>
       service.ports
         .filter(servicePort => servicePort.protocol === protocol)
         .flatMap(servicePort =>
-          frontendsOf(service, servicePort)
+          frontendsOf(service, servicePort, facts.nodePortAddresses)
             .filter(frontend => frontend.port === port && serves(frontend, address, facts))
             .map(frontend => ({ service, servicePort, frontend })),
         ),
@@ -62,8 +65,8 @@ export function explain(destination: Destination, facts: Facts): Explanation {
     used.length > 0 ? 'forwarded' : selection?.hasAnyEndpoints === true ? 'unreachable' : 'refused'
   return {
     destination,
-    outcome: protocol === 'SCTP' ? 'untouched' : outcome,
-    rule: protocol === 'SCTP' ? 'SCTP is not served at the socket' : sentence(outcome, frontend, service),
+    outcome,
+    rule: sentence(outcome, frontend, service),
     service: servicePortName(service, servicePort),
     frontend,
     affinityTimeoutSeconds: service.affinityTimeoutSeconds,
@@ -83,9 +86,9 @@ export function explain(destination: Destination, facts: Facts): Explanation {
 }
 
 /** An exact address wins over the NodePort of any node address (kube-proxy.md 4, destination match). */
-const rank = (frontend: FrontendRow): number => (frontend.kind === 'NodePort' ? 1 : 0)
+const rank = (frontend: Frontend): number => (frontend.kind === 'NodePort' ? 1 : 0)
 
-function serves(frontend: FrontendRow, address: string, facts: Facts): boolean {
+function serves(frontend: Frontend, address: string, facts: Facts): boolean {
   if (frontend.kind !== 'NodePort') return frontend.address === address
   const isIPv6 = address.includes(':')
   return facts.nodePortAddresses.includes(address) && isIPv6 === (frontend.family === 'IPv6')
@@ -100,6 +103,16 @@ function missed({ address }: Destination, facts: Facts): { outcome: Outcome; rul
       outcome: 'refused',
       rule: `${address} is the ClusterIP of ${serviceKey(owner)}, which has no such port`,
     }
+  const restricted = facts.services.find(service =>
+    Object.values(service.addresses).some(
+      ({ sourceRanges, loadBalancerIPs }) => sourceRanges.length > 0 && loadBalancerIPs.includes(address),
+    ),
+  )
+  if (restricted !== undefined)
+    return {
+      outcome: 'untouched',
+      rule: `${address} is a LoadBalancer address of ${serviceKey(restricted)} with loadBalancerSourceRanges, which cannot be checked at the socket: not served`,
+    }
   const cidr = facts.node?.serviceCIDRs.find(candidate => facts.contains(candidate, address))
   if (cidr !== undefined)
     return {
@@ -109,7 +122,7 @@ function missed({ address }: Destination, facts: Facts): { outcome: Outcome; rul
   return { outcome: 'untouched', rule: `${address} is no Service’s address and goes where the routes say` }
 }
 
-function sentence(outcome: Outcome, frontend: FrontendRow, service: ServiceView): string {
+function sentence(outcome: Outcome, frontend: Frontend, service: ServiceView): string {
   const how = `${frontend.kind} of ${serviceKey(service)}`
   const policy = frontend.list === 'local' ? ', internalTrafficPolicy Local' : ''
   switch (outcome) {
@@ -122,7 +135,7 @@ function sentence(outcome: Outcome, frontend: FrontendRow, service: ServiceView)
   }
 }
 
-function whyNot(endpoint: EndpointView, frontend: FrontendRow): string {
+function whyNot(endpoint: EndpointView, frontend: Frontend): string {
   if (frontend.list === 'local' && !endpoint.local)
     return `not on this node${endpoint.nodeName === undefined ? '' : ` (on ${endpoint.nodeName})`}, and the policy is Local`
   return endpoint.reason ?? 'not in the list in force'

@@ -30,7 +30,7 @@ export async function runGet(
   const loaded = await loadView(flags.instance)
   sayAge(loaded)
   const services = selectServices(loaded.view.services, service, flags.namespace)
-  if (what === 'services') await printServices(flags, services, inspection)
+  if (what === 'services') await printServices(flags, services, loaded.view.nodePortAddresses, inspection)
   else await printBackends(flags, services, inspection)
 }
 
@@ -56,12 +56,13 @@ const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0)
 async function printServices(
   flags: GetFlags,
   services: readonly ServiceView[],
+  nodePortAddresses: readonly string[],
   inspection: DatapathInspection | undefined,
 ): Promise<void> {
   const counts = inspection?.serviceCounts()
   const rows = services.flatMap(service =>
     service.ports.map(port => {
-      const frontends = frontendsOf(service, port)
+      const frontends = frontendsOf(service, port, nodePortAddresses)
       const states = [...new Set(frontends.map(frontend => outcomeOf(port, frontend)))]
       return {
         namespace: service.namespace,
