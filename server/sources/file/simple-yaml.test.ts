@@ -44,6 +44,11 @@ describe('simple YAML', () => {
       { a: 'x\n  y\n\nz\n', b: '{"k": 1}' },
     ],
     ['flow on one line', 'a: [1, "x", {b: c, d: []}]\ne: {}\n', { a: [1, 'x', { b: 'c', d: [] }], e: {} }],
+    [
+      'JSON on one line',
+      'a: {"b":[1,-2.5e3,"x\\n",{"c":null}],"d":{}}\n',
+      { a: { b: [1, -2500, 'x\n', { c: null }], d: {} } },
+    ],
     ['no line feed at the end', 'a: b', { a: 'b' }],
   ]
   for (const [title, text, expected] of simple) {
@@ -157,6 +162,19 @@ describe('simple YAML', () => {
       { numRuns: 1000 },
     )
     assert.ok(read > 50, `${read} of 1000 were simple`)
+  })
+
+  it('agrees with the complete parser on JSON with a bit missing', () => {
+    let read = 0
+    fc.assert(
+      fc.property(fc.jsonValue({ maxDepth: 3 }), fc.nat(60), fc.nat(1), (it, at, remove) => {
+        const json = JSON.stringify({ a: it })
+        const text = `k: ${json.slice(0, at)}${json.slice(at + remove)}\n`
+        if (agree(text)) read++
+      }),
+      { numRuns: 600 },
+    )
+    assert.ok(read > 30, `${read} of 600 were simple`)
   })
 
   it('agrees with the complete parser on short random text', () => {

@@ -427,14 +427,26 @@ class Reader {
       return map
     }
     for (;;) {
-      this.#flowPeek()
-      const key = this.#tryKey()
-      if (key === undefined || map[key] !== undefined) throw NOT_SIMPLE
-      if (this.#flowPeek() === '\n') throw NOT_SIMPLE
+      const key = this.#flowKey()
+      if (map[key] !== undefined || this.#flowPeek() === '\n') throw NOT_SIMPLE
       const value = this.#flowValue()
       if (!this.#skip.has(key)) map[key] = value
       if (this.#flowNext('}')) return map
     }
+  }
+
+  /** Reads `key:`. After a quoted one, as in JSON, the value may follow without a space. */
+  #flowKey(): string {
+    const c = this.#flowPeek()
+    if (c !== '"' && c !== "'") {
+      const plain = this.#tryKey()
+      if (plain === undefined) throw NOT_SIMPLE
+      return plain
+    }
+    const key = this.#quoted(c.charCodeAt(0))
+    if (ODD_KEYS.has(key) || this.#text.charCodeAt(this.#pos) !== COLON) throw NOT_SIMPLE
+    this.#pos++
+    return key
   }
 
   #flowValue(): Yaml {
