@@ -71,7 +71,11 @@ export async function connectBench(rounds: number, burst: number): Promise<Repor
       if (measured.exitCode !== 0) throw new Error(measured.stderr)
       const connects = JSON.parse(measured.stdout) as Record<string, Percentiles>
       // Statistics cost time themselves, so programs are timed in a run of their own.
-      const programs = await programTimes(host, [connect, '5', `${burst}`, ...targets], none, instances)
+      const run = async (kind: string): Promise<Record<string, Record<string, number>>> => {
+        const chosen = targets.filter(target => target.startsWith(kind) && !target.startsWith('direct_alone'))
+        return await programTimes(host, [connect, '5', `${burst}`, ...chosen], none, instances)
+      }
+      const programs = { service: await run('service'), direct: await run('direct') }
       const p50 = (name: string): number => connects[name]?.p50_ns ?? Number.NaN
       return {
         name: 'connect',
