@@ -28,6 +28,13 @@ const clientMetric = 20
 
 const bareAddress = (prefix: string): string => prefix.slice(0, prefix.indexOf('/'))
 
+/** Whom a line is for: what fails is told about him. */
+export const owner = {
+  node: (name: string): string => `node ${name}`,
+  pod: (address: string): string => `pod ${address}`,
+  client: (address: string): string => `client ${address}`,
+} as const
+
 /** What the fabric's namespace needs once it is there. */
 export function wireFabric(work: IpWork, lab: string): void {
   const lines = work.within(fabricNetns(lab))
@@ -42,23 +49,23 @@ export function wireFabric(work: IpWork, lab: string): void {
 
 /** Plugs a new node into the fabric; its addresses come with `addNodeAddress`. */
 export function wireNode(work: IpWork, lab: string, name: string, node: NodeState): void {
-  const owner = `node ${name}`
+  const whom = owner.node(name)
   const netns = nodeNetns(lab, name)
   const fabric = work.within(fabricNetns(lab))
   const inside = work.within(netns)
   const device = `n${node.index}`
-  work.host.push({ owner, text: veth(fabricNetns(lab), device, netns, node.index) })
-  inside.push({ owner, text: 'link set lo up' }, ...hostLink(owner))
+  work.host.push({ owner: whom, text: veth(fabricNetns(lab), device, netns, node.index) })
+  inside.push({ owner: whom, text: 'link set lo up' }, ...hostLink(whom))
   for (const family of [4, 6] as const) {
     const via = `via ${nodeNextHop[family]} dev ${device} onlink`
     fabric.push(
       {
-        owner,
+        owner: whom,
         text: `neigh replace ${nodeNextHop[family]} lladdr ${hostMac(node.index)} dev ${device} nud permanent`,
       },
-      { owner, text: `route replace ${defaultRoute[family]} ${via} table ${nodeTable(node)}` },
+      { owner: whom, text: `route replace ${defaultRoute[family]} ${via} table ${nodeTable(node)}` },
     )
-    inside.push(...defaultGateway(owner, family))
+    inside.push(...defaultGateway(whom, family))
   }
 }
 
@@ -70,12 +77,13 @@ export function addNodeAddress(
   node: NodeState,
   prefix: string,
 ): void {
-  const owner = `node ${name}`
   const address = bareAddress(prefix)
   const family = familyOf(address)
   const flags = family === 6 ? ' nodad noprefixroute' : ' noprefixroute'
-  work.within(nodeNetns(lab, name)).push({ owner, text: `addr replace ${prefix} dev eth0${flags}` })
-  work.within(fabricNetns(lab)).push({ owner, text: routeVia(address, node) })
+  work
+    .within(nodeNetns(lab, name))
+    .push({ owner: owner.node(name), text: `addr replace ${prefix} dev eth0${flags}` })
+  work.within(fabricNetns(lab)).push({ owner: owner.node(name), text: routeVia(address, node) })
 }
 
 export function removeNodeAddress(
@@ -85,37 +93,45 @@ export function removeNodeAddress(
   node: NodeState,
   prefix: string,
 ): void {
-  const owner = `node ${name}`
   const address = bareAddress(prefix)
-  work.within(nodeNetns(lab, name)).push({ owner, text: `addr del ${prefix} dev eth0` })
+  work.within(nodeNetns(lab, name)).push({ owner: owner.node(name), text: `addr del ${prefix} dev eth0` })
   work.within(fabricNetns(lab)).push({
-    owner,
+    owner: owner.node(name),
     text: `route del ${hostPrefix(address)} dev n${node.index} metric ${clusterMetric}`,
   })
 }
 
 /** Plugs a pod of its own namespace into its node, or into the fabric. */
 export function wirePod(work: IpWork, state: LabState, address: string, pod: PodState): void {
-  const owner = `pod ${address}`
   const node = pod.node === null ? undefined : state.nodes[pod.node]
   const router = pod.node === null ? fabricNetns(state.name) : nodeNetns(state.name, pod.node)
   const netns = podNetns(state.name, address)
-  wireHost(work, { owner, router, device: `p${pod.index}`, netns, index: pod.index, address }, clusterMetric)
-  if (node !== undefined) work.within(fabricNetns(state.name)).push({ owner, text: routeVia(address, node) })
+  const whom = owner.pod(address)
+  wireHost(
+    work,
+    { owner: whom, router, device: `p${pod.index}`, netns, index: pod.index, address },
+    clusterMetric,
+  )
+  if (node !== undefined) routePod(work, state.name, address, node)
 }
 
-/** Takes the pod's link away: its routes go with it, its namespace and its listeners stay. */
-export function unplugPod(work: IpWork, lab: string, address: string): void {
-  work.within(podNetns(lab, address)).push({ owner: `pod ${address}`, text: 'link del dev eth0' })
+/** The fabric's way to a pod of a node. */
+export function routePod(work: IpWork, lab: string, address: string, node: NodeState): void {
+  work.within(fabricNetns(lab)).push({ owner: owner.pod(address), text: routeVia(address, node) })
+}
+
+/** Takes a host's link away: all routes over it go with it, the namespace and its listeners stay. */
+export function unplug(work: IpWork, whom: string, netns: string): void {
+  work.within(netns).push({ owner: whom, text: 'link del dev eth0' })
 }
 
 export function wireClient(work: IpWork, lab: string, address: string, client: ClientState): void {
-  const owner = `client ${address}`
   const netns = clientNetns(lab, address)
   const router = fabricNetns(lab)
+  const whom = owner.client(address)
   wireHost(
     work,
-    { owner, router, device: `c${client.index}`, netns, index: client.index, address },
+    { owner: whom, router, device: `c${client.index}`, netns, index: client.index, address },
     clientMetric,
   )
 }
@@ -128,7 +144,7 @@ export function clientRule(state: LabState, client: ClientState): string[] | und
   const node = client.via === null ? undefined : state.nodes[client.via]
   if (node === undefined) return undefined
   const priority = `${1_000 + client.index}`
-  return ['iif', `c${client.index}`, 'priority', priority, 'lookup', `${nodeTable(node)}`]
+  return ['rule', 'add', 'iif', `c${client.index}`, 'priority', priority, 'lookup', `${nodeTable(node)}`]
 }
 
 /** What a router's namespace must be told before it gets devices: forward, no redirects, no DAD. */

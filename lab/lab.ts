@@ -1,4 +1,4 @@
-import { copyFileSync, mkdirSync } from 'node:fs'
+import { copyFileSync, existsSync, mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { KpngError, type Problem } from '@kpng/api'
 import { type Agents, checkInstances } from './agents.ts'
@@ -11,7 +11,7 @@ import { checkLabName, labDir } from './names.ts'
 import { reshape } from './reshape.ts'
 import { type LabState, requireState, saveState } from './state.ts'
 import { takeDown } from './take-down.ts'
-import { weave, weaveFabric } from './weave.ts'
+import { ipProblem, weave, weaveFabric } from './weave.ts'
 
 export interface UpOptions {
   readonly name: string
@@ -28,8 +28,10 @@ export type ApplyOptions = Omit<UpOptions, 'config'>
 
 export interface LabReport {
   readonly state: LabState
-  /** Bad objects, and what the lab cannot do for them; without duplicates. */
+  /** Bad objects, and what could not be done for them; without duplicates. */
   readonly problems: readonly Problem[]
+  /** What the lab does not do, through no fault of the objects. */
+  readonly notes: readonly Problem[]
   /** A lab of that name was there and has been taken down first. */
   readonly replaced: boolean
 }
@@ -42,7 +44,9 @@ export async function labUp(options: UpOptions): Promise<LabReport> {
   const name = checkLabName(options.name)
   requireRoot()
   await using _lock = await acquireLock(name, 'operation', 'kpng lab up')
-  const replaced = await takeDown(name)
+  for (const path of [options.state, options.config])
+    if (path !== undefined && !existsSync(path)) throw new KpngError('io', `${path} does not exist`)
+  const replaced = await takeDownLocked(name)
   if (replaced) options.onProgress?.('what there was of it is taken down')
   try {
     mkdirSync(labDir(name), { recursive: true, mode: 0o700 })
@@ -55,7 +59,7 @@ export async function labUp(options: UpOptions): Promise<LabReport> {
     })
     return { ...report, state: requireState(name), replaced }
   } catch (reason) {
-    await takeDown(name)
+    await takeDownLocked(name)
     throw reason
   }
 }
@@ -76,6 +80,12 @@ export async function labDown(name: string): Promise<boolean> {
   checkLabName(name)
   requireRoot()
   await using _lock = await acquireLock(name, 'operation', 'kpng lab down')
+  return takeDownLocked(name)
+}
+
+/** Nobody makes a client or a pod meanwhile. */
+async function takeDownLocked(name: string): Promise<boolean> {
+  await using _lock = await acquireLock(name, 'fabric', 'taking down')
   return takeDown(name)
 }
 
@@ -90,21 +100,20 @@ async function carryOut(
       [...plan.nodes.keys()].filter(node => state.nodes[node] === undefined),
     )
     state.source = source
-    const reshaping = reshape(state, plan)
-    saveState(state)
+    reshape(state, plan)
     await startEndpointServer(state)
-    const wiring = await weave(state, reshaping)
+    const failures = await weave(state)
     onProgress(`${describeCount(state)} are wired`)
     copy.publish()
     await agents.start(state)
-    return wiring
+    return failures.map(ipProblem)
   })
   const state = requireState(name)
   const [serving, complaints] = await Promise.all([serveEndpoints(state), agents.sync(state)])
   onProgress('every pod answers, every agent has synced')
   copy.removeOthers()
   const all = [...problems, ...plan.problems, ...wiring, ...serving, ...copy.translate(complaints)]
-  return { state, problems: distinct(all) }
+  return { state, problems: distinct(all), notes: plan.notes }
 }
 
 function newState({ name, state: source, config }: UpOptions): LabState {

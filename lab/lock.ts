@@ -16,7 +16,7 @@ export async function acquireLock(
   lab: string,
   kind: LockKind,
   what: string,
-  { timeoutMs = 60_000, retryMs = 20 }: { timeoutMs?: number; retryMs?: number } = {},
+  { timeoutMs = 180_000, retryMs = 20 }: { timeoutMs?: number; retryMs?: number } = {},
 ): Promise<AsyncDisposable> {
   const path = `\0kpng-lab/${lab}/${kind}`
   const deadline = Date.now() + timeoutMs

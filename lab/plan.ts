@@ -29,7 +29,10 @@ export interface LabPlan {
   readonly nodes: ReadonlyMap<string, PlannedNode>
   /** Keyed by address. */
   readonly pods: ReadonlyMap<string, PlannedPod>
+  /** What is wrong with the objects. */
   readonly problems: readonly Problem[]
+  /** What the lab does not do, through no fault of theirs. */
+  readonly notes: readonly Problem[]
 }
 
 export type LabObjects = Pick<Manifests, 'services' | 'slices' | 'nodes'>
@@ -40,7 +43,7 @@ export function planLab(objects: LabObjects, known: ReadonlyMap<string, readonly
   const owners = new Map<string, string>()
   const nodes = planNodes(objects, owners, known, problems)
   const pods = planPods(objects.slices, nodes, owners, problems)
-  return { nodes, pods, problems }
+  return { nodes, pods, problems, notes: objects.slices.flatMap(unservedPorts) }
 }
 
 /** Fills `owners`: which node has which address. */
@@ -112,8 +115,10 @@ function planPods(
   const places = new Map<string, { node: string | null; slice: string }>()
   const ports = new Map<string, Map<string, ServedPort>>()
   for (const slice of slices) {
-    const where = `EndpointSlice/${slice.namespace}/${slice.name}`
-    const served = servedPorts(slice, where, problems)
+    const where = sliceKey(slice)
+    const served = slice.ports.flatMap(({ port, protocol }) =>
+      protocol === 'SCTP' ? [] : [{ port, protocol }],
+    )
     for (const [index, { address, nodeName }] of slice.endpoints.entries()) {
       const field = `endpoints[${index}]`
       const why = whyNotHostAddress(address)
@@ -146,15 +151,20 @@ function planPods(
   return pods
 }
 
-function servedPorts(slice: EndpointSlice, where: string, problems: Problem[]): ServedPort[] {
-  const served: ServedPort[] = []
-  for (const [index, { port, protocol }] of slice.ports.entries()) {
-    if (protocol === 'SCTP')
-      problems.push({ where, field: `ports[${index}].protocol`, message: 'SCTP is not served in the lab' })
-    else served.push({ port, protocol })
-  }
-  return served
-}
+const unservedPorts = (slice: EndpointSlice): Problem[] =>
+  slice.ports.flatMap(({ protocol }, index) =>
+    protocol === 'SCTP'
+      ? [
+          {
+            where: sliceKey(slice),
+            field: `ports[${index}].protocol`,
+            message: 'SCTP is not served in the lab',
+          },
+        ]
+      : [],
+  )
+
+const sliceKey = ({ namespace, name }: EndpointSlice): string => `EndpointSlice/${namespace}/${name}`
 
 /** Every address that the manifests speak of: none of them may be made up for a node. */
 function usedAddresses(

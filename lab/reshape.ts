@@ -1,90 +1,38 @@
-import { addNodeAddress, removeNodeAddress, unplugPod, wireNode, wirePod } from './fabric.ts'
-import { IpWork } from './ip-batch.ts'
-import { instanceName, nodeNetns, podNetns } from './names.ts'
+import { instanceName } from './names.ts'
 import type { LabPlan, PlannedPod } from './plan.ts'
-import type { LabState, NodeState, PodState, ServedPort } from './state.ts'
-
-/** What has to be done so that the kernel is as the state says. */
-export interface Reshaping {
-  /** Namespaces that routers live in, to be made first; they need the routers' sysctls. */
-  readonly routers: readonly string[]
-  /** The other namespaces to be made. */
-  readonly hosts: readonly string[]
-  /** Before `plug`: what takes links away. */
-  readonly unplug: IpWork
-  readonly plug: IpWork
-}
+import type { ClientState, LabState, PodState, ServedPort } from './state.ts'
 
 /**
- * Changes the state to what the plan asks for. Nothing is ever taken away but addresses of nodes: nodes and pods
- * that left the manifests stay, and so do their ports.
+ * Changes the state to what the plan asks for; `weave` then does it. Nothing is ever taken away but addresses of
+ * nodes: nodes and pods that left the manifests stay, and so do their ports.
  */
-export function reshape(state: LabState, plan: LabPlan): Reshaping {
-  const routers: string[] = []
-  const hosts: string[] = []
-  const unplug = new IpWork()
-  const plug = new IpWork()
-
+export function reshape(state: LabState, plan: LabPlan): void {
   for (const [name, { addresses }] of plan.nodes) {
-    let node = state.nodes[name]
-    if (node === undefined) {
-      node = { index: state.nextIndex++, addresses: [], instance: instanceName(state.name, name) }
-      state.nodes[name] = node
-      routers.push(nodeNetns(state.name, name))
-      wireNode(plug, state.name, name, node)
-    }
-    reshapeAddresses(state, name, node, addresses, { unplug, plug })
+    const instance = instanceName(state.name, name)
+    state.nodes[name] ??= { index: 0, addresses: [], wiredAddresses: null, instance }
+    state.nodes[name].addresses = [...addresses]
   }
-  for (const [address, planned] of plan.pods) {
-    const { pod, isNew, moved } = reshapePod(state, address, planned)
-    if (pod.inNode) continue
-    if (isNew) hosts.push(podNetns(state.name, address))
-    if (moved) unplugPod(unplug, state.name, address)
-    if (isNew || moved) wirePod(plug, state, address, pod)
-  }
-  return { routers, hosts, unplug, plug }
+  for (const [address, planned] of plan.pods) placePod(state, address, planned)
 }
 
-function reshapeAddresses(
-  state: LabState,
-  name: string,
-  node: NodeState,
-  wanted: readonly string[],
-  { unplug, plug }: { unplug: IpWork; plug: IpWork },
-): void {
-  for (const prefix of node.addresses)
-    if (!wanted.includes(prefix)) removeNodeAddress(unplug, state.name, name, node, prefix)
-  for (const prefix of wanted)
-    if (!node.addresses.includes(prefix)) addNodeAddress(plug, state.name, name, node, prefix)
-  node.addresses = [...wanted]
-}
-
-function reshapePod(
-  state: LabState,
-  address: string,
-  planned: PlannedPod,
-): { pod: PodState; isNew: boolean; moved: boolean } {
+/** The pod at its place; one that is elsewhere has to be plugged in anew. */
+export function placePod(state: LabState, address: string, { node, inNode, ports }: PlannedPod): PodState {
   const old = state.pods[address]
-  const ports = unionPorts(old?.ports ?? [], planned.ports)
-  if (old === undefined || old.inNode !== planned.inNode) {
-    const hadNamespace = old?.hasNamespace === true
-    const pod: PodState = {
-      index: state.nextIndex++,
-      node: planned.node,
-      inNode: planned.inNode,
-      hasNamespace: hadNamespace || !planned.inNode,
-      ports,
-    }
-    state.pods[address] = pod
-    return { pod, isNew: !hadNamespace, moved: hadNamespace }
-  }
-  const moved = old.node !== planned.node
-  old.node = planned.node
-  old.ports = ports
-  return { pod: old, isNew: false, moved: moved && !old.inNode }
+  const stays = old?.isWired === true && !old.inNode && old.node === node
+  const isWired = inNode || stays
+  const pod = { index: old?.index ?? 0, isWired, node, inNode, ports: union(old?.ports ?? [], ports) }
+  state.pods[address] = pod
+  return pod
 }
 
-function unionPorts(a: readonly ServedPort[], b: readonly ServedPort[]): ServedPort[] {
+export function placeClient(state: LabState, address: string, via: string | null): ClientState {
+  const old = state.clients[address]
+  const client = { index: old?.index ?? 0, isWired: old?.isWired === true && old.via === via, via }
+  state.clients[address] = client
+  return client
+}
+
+function union(a: readonly ServedPort[], b: readonly ServedPort[]): ServedPort[] {
   const all = new Map([...a, ...b].map(port => [`${port.port}/${port.protocol}`, port]))
   return [...all.values()]
 }

@@ -1,13 +1,12 @@
 import { KpngError } from '@kpng/api'
 import { outsideCgroup } from './cgroup.ts'
-import { clientRule, wireClient, wirePod } from './fabric.ts'
-import { IpWork, runIpWork } from './ip-batch.ts'
+import { owner } from './fabric.ts'
 import { changeState } from './locked-state.ts'
-import { clientNetns, fabricNetns, namespaceExists, netnsPath, podNetns } from './names.ts'
-import { addNamespaces } from './network-namespaces.ts'
+import { clientNetns } from './names.ts'
 import { nodePlace, type Place, podPlace } from './place.ts'
-import { runCommand } from './run-command.ts'
-import { type ClientState, type LabState, type PodState, requireState, saveState } from './state.ts'
+import { placeClient, placePod } from './reshape.ts'
+import { type LabState, type PodState, requireState } from './state.ts'
+import { describeIpFailure, weave } from './weave.ts'
 import type { Who } from './who.ts'
 
 export interface WhoOptions {
@@ -31,12 +30,13 @@ export async function resolveWho(lab: string, who: Who, options: WhoOptions = {}
       requireNode(state, who.name)
       return nodePlace(state, who.name)
     case 'pod': {
-      const pod = state.pods[who.address] ?? (await makePod(lab, who.address, options.on))
+      const known = state.pods[who.address]
+      const pod = known?.isWired === true ? known : await makePod(lab, who.address, options.on)
       return podPlace(state, who.address, pod)
     }
     case 'client': {
       const known = state.clients[who.address]
-      const stays = known !== undefined && (options.via === undefined || known.via === options.via)
+      const stays = known?.isWired === true && (options.via ?? known.via) === known.via
       if (!stays) await makeClient(lab, who.address, options.via)
       return { netns: clientNetns(lab, who.address), cgroup: outsideCgroup(state.cgroup) }
     }
@@ -52,60 +52,31 @@ function requireNode(state: LabState, name: string): void {
 function makePod(lab: string, address: string, on: string | undefined): Promise<PodState> {
   return changeState(lab, `making pod/${address}`, async state => {
     const known = state.pods[address]
-    if (known !== undefined) return known
-    const owner = Object.entries(state.nodes).find(([, node]) =>
-      node.addresses.some(prefix => prefix.startsWith(`${address}/`)),
-    )
-    if (owner !== undefined) throw new KpngError('usage', `${address} is an address of node/${owner[0]}`)
-    if (on === undefined)
-      throw new KpngError('usage', `no EndpointSlice names pod/${address}: say --on NODE to make one there`)
-    const pod: PodState = { index: state.nextIndex++, node: on, inNode: false, hasNamespace: true, ports: [] }
-    state.pods[address] = pod
-    saveState(state)
-    const work = new IpWork()
-    wirePod(work, state, address, pod)
-    await make(podNetns(lab, address), work)
+    const pod = known ?? placeNewPod(state, address, on)
+    if (!pod.isWired) await weaveFor(state, owner.pod(address))
     return pod
   })
 }
 
+function placeNewPod(state: LabState, address: string, on: string | undefined): PodState {
+  const host = Object.entries(state.nodes).find(([, node]) =>
+    node.addresses.some(prefix => prefix.startsWith(`${address}/`)),
+  )
+  if (host !== undefined) throw new KpngError('usage', `${address} is an address of node/${host[0]}`)
+  if (on === undefined)
+    throw new KpngError('usage', `no EndpointSlice names pod/${address}: say --on NODE to make one there`)
+  return placePod(state, address, { node: on, inNode: false, ports: [] })
+}
+
 function makeClient(lab: string, address: string, via: string | undefined): Promise<void> {
   return changeState(lab, `making client/${address}`, async state => {
-    let client = state.clients[address]
-    if (client === undefined) {
-      client = { index: state.nextIndex++, via: null }
-      state.clients[address] = client
-      saveState(state)
-      const work = new IpWork()
-      wireClient(work, lab, address, client)
-      await make(clientNetns(lab, address), work)
-    }
-    if (via !== undefined && client.via !== via) await routeVia(state, client, via)
+    const client = placeClient(state, address, via ?? state.clients[address]?.via ?? null)
+    if (!client.isWired) await weaveFor(state, owner.client(address))
   })
 }
 
-/** A namespace that was left half made is made anew. */
-async function make(netns: string, work: IpWork): Promise<void> {
-  if (!namespaceExists(netns)) await addNamespaces([netns])
-  const [failure] = await runIpWork(work)
-  if (failure !== undefined)
-    throw new KpngError('kernel', `${failure.owner}: ip ${failure.text}: ${failure.error}`)
-}
-
-async function routeVia(state: LabState, client: ClientState, via: string): Promise<void> {
-  const before = clientRule(state, client)
-  client.via = via
-  const after = clientRule(state, client)
-  for (const family of ['-4', '-6']) {
-    const enter = ['nsenter', `--net=${netnsPath(fabricNetns(state.name))}`, '--', 'ip', family, 'rule']
-    // The new rule first: there is no moment without one.
-    for (const [verb, rule] of [
-      ['add', after],
-      ['del', before],
-    ] as const) {
-      if (rule === undefined) continue
-      const result = await runCommand([...enter, verb, ...rule])
-      if (result.exitCode !== 0) throw new KpngError('kernel', `ip rule ${verb}: ${result.stderr.trim()}`)
-    }
-  }
+/** What fails for others is their affair: it is told when they are used. */
+async function weaveFor(state: LabState, whom: string): Promise<void> {
+  const failure = (await weave(state)).find(each => each.owner === whom)
+  if (failure !== undefined) throw new KpngError('kernel', describeIpFailure(failure))
 }

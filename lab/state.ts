@@ -9,28 +9,33 @@ export interface ServedPort {
 }
 
 export interface NodeState {
-  /** Names its devices and its routing table; never given twice in one lab. */
-  readonly index: number
-  /** `address/length` on eth0, in the order of preference. */
+  /** Names its devices and its routing table; never given twice in one lab. 0: not plugged in yet. */
+  index: number
+  /** `address/length` wanted on eth0, in the order of preference. */
   addresses: string[]
+  /** Those that it has; null: it has no link. */
+  wiredAddresses: string[] | null
   /** The agent's instance. */
   readonly instance: string
   agent?: ProcessIdentity
 }
 
-export interface PodState {
-  readonly index: number
+/** A host with one link: it is plugged in where the rest of its state says, or has to be. */
+export interface HostState {
+  /** Names its devices; never given twice in one lab. 0: not plugged in yet. */
+  index: number
+  isWired: boolean
+}
+
+export interface PodState extends HostState {
   /** null: a host of its own on the fabric. */
   node: string | null
-  /** It has the address of `node` and lives in that node's namespace. */
-  readonly inNode: boolean
-  /** A namespace of its own was made for it, now or before. */
-  readonly hasNamespace: boolean
+  /** It has the address of `node` and lives in that node's namespace: it has no link of its own. */
+  inNode: boolean
   ports: ServedPort[]
 }
 
-export interface ClientState {
-  readonly index: number
+export interface ClientState extends HostState {
   /** The node it routes everything through; null: the fabric knows the way. */
   via: string | null
 }

@@ -164,8 +164,13 @@ const wholeNumber =
     return number
   }
 
-function tell({ problems }: LabReport, strict: boolean): void {
-  process.stderr.write(problems.map(problem => `kpng: ${describeProblem(problem)}\n`).join(''))
+const mostTold = 100
+
+function tell({ problems, notes }: LabReport, strict: boolean): void {
+  const all = [...problems, ...notes]
+  const lines = all.slice(0, mostTold).map(describeProblem)
+  if (all.length > mostTold) lines.push(`and ${all.length - mostTold} more`)
+  process.stderr.write(lines.map(line => `kpng: ${line}\n`).join(''))
   if (strict && problems.length > 0) process.exitCode = 1
 }
 
