@@ -301,6 +301,28 @@ test('up after an up that was killed cleans up and works; so does down', async (
   assert.deepEqual((await lab.probe('node/n2', '10.180.0.1:80')).answered, { '10.180.0.1:80': 1 })
 })
 
+test('apply after an apply that was killed', async () => {
+  await using lab = await ScratchLab.up([...nodes, sliceObject('v4', [['10.180.0.1', 'n1']])])
+  const pods = Array.from({ length: 12 }, (_, i) => [`10.181.0.${i}`, i % 2 === 0 ? 'n2' : 'n4'] as const)
+  const objects = [...nodes, sliceObject('v4', pods)]
+  lab.write(objects)
+  const script = `
+    const { labApply, noAgents } = await import(${JSON.stringify(join(import.meta.dirname, 'index.ts'))})
+    await labApply({ name: '${lab.name}', state: '${lab.manifests}', agents: noAgents })`
+  const child = spawn(process.execPath, ['--input-type=module', '-e', script], { stdio: 'ignore' })
+  const closed = new Promise(resolve => child.once('close', resolve))
+  while (!namespacesOf(lab.name).includes(`kpng-${lab.name}-pod_10.181.0.9`) && child.exitCode === null)
+    await sleep(1)
+  child.kill('SIGKILL')
+  await closed
+  assert.equal(child.signalCode, 'SIGKILL', 'it was too fast')
+  // Whoever needs one of them does not wait for the next apply.
+  assert.deepEqual((await lab.probe('pod/10.181.0.11', '10.180.0.1:80')).answered, { '10.180.0.1:80': 1 })
+  await lab.apply(objects)
+  for (const [pod] of pods.slice(-3))
+    assert.deepEqual((await lab.probe('node/n1', `${pod}:80`)).answered, { [`${pod}:80`]: 1 }, pod)
+})
+
 test('exec and probe go on while an apply is under way; a second apply waits', async () => {
   await using lab = await ScratchLab.up([...nodes, sliceObject('v4', [['10.180.0.1', 'n1']])])
   const more = (count: number): unknown =>
