@@ -66,11 +66,6 @@ export class Claims {
     return this.#byService.get(service) ?? []
   }
 
-  /** Whether the service port still wants the frontend, winner or not. */
-  claimedBy(key: string, servicePort: string): boolean {
-    return this.#claims.get(key)?.some(claim => claim.servicePort === servicePort) ?? false
-  }
-
   /** The frontends that are a Service's own to serve. */
   won(service: string): Frontend[] {
     return this.claims(service).filter(claim => this.winner(claim.key) === claim)

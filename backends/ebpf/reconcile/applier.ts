@@ -27,8 +27,6 @@ export interface Outcome {
   readonly awaiting: Set<ServiceState>
   /** What has got more room. */
   readonly room: Set<Resource>
-  /** Services to look at again: what they want has been left by another. */
-  readonly heirs: Set<string>
   /** Memberships of UDP service ports that serve no more. */
   readonly dead: Member[]
 }
@@ -263,11 +261,10 @@ export class Applier {
       const failed = (error: unknown): void =>
         this.#failed(service, error, family === 'IPv4' ? 'svc4' : 'svc6', `frontend ${key}`)
       if (port === undefined || list === undefined || !list.inForce || !port.named) {
-        // It does not fit: whoever had it before keeps it while they want it, and not longer.
-        const owner = applied?.port
-        const inherited = applied !== undefined && (owner === undefined || !claims.claimedBy(key, owner.key))
-        if (inherited && !this.#outcome.failed.has(service) && !this.#outcome.awaiting.has(service))
-          deletes.push({ key, failed })
+        // It cannot be served now. What is there may stay only while its list is kept up to date, or for a moment.
+        const current = applied?.list?.wanted && applied.port === port
+        const later = this.#outcome.failed.has(service) || this.#outcome.awaiting.has(service)
+        if (applied !== undefined && !current && !later) deletes.push({ key, failed })
         continue
       }
       const value = svcValueOf(list, port, plans.get(servicePort)?.affinityTimeoutSeconds ?? 0)
@@ -296,11 +293,6 @@ export class Applier {
   #settlePort(port: PortState): void {
     for (const list of [...port.lists]) if (!list.wanted && list.refs === 0) this.#tables.lists.retire(list)
     this.#settleMembers(port)
-    const { claims } = this.#tables
-    for (const key of port.frontends) {
-      const winner = claims.winner(key)
-      if (winner !== undefined && !claims.claimedBy(key, port.key)) this.#outcome.heirs.add(winner.service)
-    }
     if (port.wanted || port.frontends.size > 0 || port.lists.length > 0) return
     this.#tables.dropPort(port)
   }
@@ -347,7 +339,7 @@ const newOutcome = (): Outcome => ({
   failed: new Set(),
   awaiting: new Set(),
   room: new Set(),
-  heirs: new Set(),
+
   dead: [],
 })
 

@@ -15,7 +15,11 @@ export interface IdsInUse {
   readonly servicePorts: ReadonlySet<number>
 }
 
-/** What the reconciler needs of the kernel besides maps. */
+/**
+ * What the reconciler needs of the kernel besides maps. Where other programs than those of these maps are still
+ * in place (new maps, before the links are swapped), `destroyStale` and `idsInUse` must wait until they are not:
+ * they could make another socket to what has just been declared dead.
+ */
 export interface ReconcilerHooks {
   /** Resolves when every program that ran at the call has ended. One call serves many frees. */
   grace(): Promise<void>

@@ -65,7 +65,7 @@ export class Reconciler implements ViewSink {
 
   #revision = 0
   #plannedRevision = 0
-  #settledRevision = 0
+  readonly #reachedRevision = { written: 0, settled: 0 }
   /** To do now; Services that go first, for they make room. */
   readonly #going = new Set<ServiceState>()
   readonly #dirty = new Set<ServiceState>()
@@ -78,7 +78,7 @@ export class Reconciler implements ViewSink {
   /** Services that the applier has in hand. */
   #chunk: readonly ServiceState[] = []
   readonly #leaving = new Set<{ readonly member: Member; readonly revision: number }>()
-  #waiters: { readonly revision: number; readonly resolve: () => void }[] = []
+  #waiters: Waiter[] = []
   #working = false
   #scheduled = false
   #limboRunning = false
@@ -165,10 +165,19 @@ export class Reconciler implements ViewSink {
    * that it made stale are gone or given up.
    */
   settled(): Promise<void> {
+    return this.#reached('settled')
+  }
+
+  /** The same without the sockets: when programs that begin to look at the maps find everything in them. */
+  written(): Promise<void> {
+    return this.#reached('written')
+  }
+
+  #reached(what: 'settled' | 'written'): Promise<void> {
     const revision = this.#revision
-    if (this.#settledRevision >= revision) return Promise.resolve()
+    if (this.#reachedRevision[what] >= revision) return Promise.resolve()
     return new Promise(resolve => {
-      this.#waiters.push({ revision, resolve })
+      this.#waiters.push({ what, revision, resolve })
     })
   }
 
@@ -207,9 +216,9 @@ export class Reconciler implements ViewSink {
     })
     const all = [...services.values()]
     return {
-      synced: this.#settledRevision > 0,
+      synced: this.#reachedRevision.settled > 0,
       revision: this.#revision,
-      settledRevision: this.#settledRevision,
+      settledRevision: this.#reachedRevision.settled,
       problems: this.#problems(all),
       notServed: all.flatMap(service => service.plan?.notServed ?? []),
       counts: {
@@ -443,7 +452,6 @@ export class Reconciler implements ViewSink {
       if (service.unfit.has('service port ids') || service.unfit.has('backend ids')) this.#urgeLimbo()
     }
     for (const service of outcome.failed) this.#retryLater(service)
-    for (const key of outcome.heirs) this.#markDirty(this.#tables.service(key), oldest)
     for (const member of outcome.dead) this.#leave(member, oldest)
     for (const service of [...chunk, ...this.#tables.emptied]) this.#forget(service)
     this.#tables.emptied.clear()
@@ -542,18 +550,27 @@ export class Reconciler implements ViewSink {
 
   #checkSettled(): void {
     if (this.#revision === 0) return
-    let settled = this.#plannedRevision
+    let written = this.#plannedRevision
     const { addresses, cfg, prune } = this.#chores
     const unfitAddresses = this.#tables.addresses.unfit.size
     if (!(addresses.done && cfg.done && prune.done) || this.#tables.addresses.dirty.size > unfitAddresses)
       return
     for (const queue of [this.#chunk, this.#going, this.#dirty, this.#retrying, this.#awaiting])
-      for (const { since } of queue) if (since > 0) settled = Math.min(settled, since - 1)
+      for (const { since } of queue) if (since > 0) written = Math.min(written, since - 1)
+    let settled = Math.min(written, this.#stale.oldestRevision() - 1)
     for (const { revision } of this.#leaving) settled = Math.min(settled, revision - 1)
-    settled = Math.min(settled, this.#stale.oldestRevision() - 1)
-    this.#settledRevision = Math.max(this.#settledRevision, settled)
-    const ready = this.#waiters.filter(waiter => waiter.revision <= settled)
-    this.#waiters = this.#waiters.filter(waiter => waiter.revision > settled)
+    const reached = this.#reachedRevision
+    reached.written = Math.max(reached.written, written)
+    reached.settled = Math.max(reached.settled, settled)
+    const isReady = ({ what, revision }: Waiter): boolean => reached[what] >= revision
+    const ready = this.#waiters.filter(isReady)
+    this.#waiters = this.#waiters.filter(waiter => !isReady(waiter))
     for (const waiter of ready) waiter.resolve()
   }
+}
+
+interface Waiter {
+  readonly what: 'settled' | 'written'
+  readonly revision: number
+  readonly resolve: () => void
 }

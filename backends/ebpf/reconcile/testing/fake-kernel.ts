@@ -11,10 +11,15 @@ export class FakeKernel implements ReconcilerHooks {
   /** Asked before each call; true makes it fail. */
   fault: () => boolean = () => false
 
+  /** Called when a grace period begins; what it gives is called when it ends. */
+  began: () => () => void = () => () => {}
+
   async grace(): Promise<void> {
     this.graces++
+    const ended = this.began()
     await new Promise(resolve => setImmediate(resolve))
     if (this.fault()) throw new Error('grace made to fail')
+    ended()
   }
 
   async destroyStale(dead: readonly DeadBackend[]): Promise<StaleResult> {

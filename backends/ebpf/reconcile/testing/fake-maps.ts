@@ -25,14 +25,27 @@ export class FakeHash<K, V> implements KeyedMap<K, V> {
   readonly #key: Codec<K>
   readonly #value: Codec<V>
   readonly #fault: Fault
-  readonly #rows = new Map<string, Uint8Array>()
+  readonly #rows: Map<string, Uint8Array>
 
-  constructor(name: string, key: Codec<K>, value: Codec<V>, maxEntries: number, fault: Fault) {
+  constructor(
+    name: string,
+    key: Codec<K>,
+    value: Codec<V>,
+    maxEntries: number,
+    fault: Fault,
+    rows = new Map<string, Uint8Array>(),
+  ) {
     this.name = name
     this.maxEntries = maxEntries
     this.#key = key
     this.#value = value
     this.#fault = fault
+    this.#rows = rows
+  }
+
+  /** The same map with faults of its own, as another process would have it. */
+  share(fault: Fault): FakeHash<K, V> {
+    return new FakeHash(this.name, this.#key, this.#value, this.maxEntries, fault, this.#rows)
   }
 
   get size(): number {
@@ -106,16 +119,6 @@ export class FakeHash<K, V> implements KeyedMap<K, V> {
   }
 }
 
-/** A BPF array of one entry: there from the beginning, zeroed. */
-export class FakeArray<V> extends FakeHash<number, V> {
-  constructor(name: string, key: Codec<number>, value: Codec<V>, fault: Fault) {
-    let asking = false
-    super(name, key, value, 1, operation => (asking ? fault(operation) : undefined))
-    this.update(0, value.decode(new DataView(new ArrayBuffer(value.size)), 0))
-    asking = true
-  }
-}
-
 /** An MMAPABLE array in memory. */
 export class FakeMemory<V> implements MemoryMap<V> {
   readonly name: string
@@ -125,13 +128,24 @@ export class FakeMemory<V> implements MemoryMap<V> {
   readonly #fault: Fault
   readonly #view: DataView
 
-  constructor(name: string, value: Codec<V>, maxEntries: number, fault: Fault) {
+  constructor(
+    name: string,
+    value: Codec<V>,
+    maxEntries: number,
+    fault: Fault,
+    view: DataView = new DataView(new ArrayBuffer(Math.ceil(value.size / 8) * 8 * maxEntries)),
+  ) {
     this.name = name
     this.maxEntries = maxEntries
     this.stride = Math.ceil(value.size / 8) * 8
     this.#value = value
     this.#fault = fault
-    this.#view = new DataView(new ArrayBuffer(this.stride * maxEntries))
+    this.#view = view
+  }
+
+  /** The same memory with faults of its own. */
+  share(fault: Fault): FakeMemory<V> {
+    return new FakeMemory(this.name, this.#value, this.maxEntries, fault, this.#view)
   }
 
   read(index: number): V {
@@ -194,6 +208,9 @@ export function fakeMaps(sizes: FakeSizes = SMALL, fault: Fault = () => undefine
     new FakeHash(spec.name, spec.key, spec.value, max, fault)
   const memory = <V>(spec: { name: string; value: Codec<V> }, max: number): FakeMemory<V> =>
     new FakeMemory(spec.name, spec.value, max, fault)
+  // An array of one entry, which is there from the beginning.
+  const cfg = new FakeHash(specs.cfg.name, specs.cfg.key, specs.cfg.value, 1, () => undefined)
+  cfg.update(0, { cidr4Count: 0, cidr6Count: 0, cidr4: NO_CIDRS4, cidr6: NO_CIDRS6 })
   return {
     svc4: hash(specs.svc4, sizes.frontends),
     svc6: hash(specs.svc6, sizes.frontends),
@@ -202,10 +219,27 @@ export function fakeMaps(sizes: FakeSizes = SMALL, fault: Fault = () => undefine
     backend6: memory(specs.backend6, sizes.slots),
     addr4: hash(specs.addr4, sizes.addresses),
     addr6: hash(specs.addr6, sizes.addresses),
-    cfg: new FakeArray(specs.cfg.name, specs.cfg.key, specs.cfg.value, fault),
+    cfg: cfg.share(fault),
     service: hash(specs.service, sizes.names),
     affinity: hash(specs.affinity, 1024),
   } satisfies DatapathMaps
 }
 
+const NO_CIDRS4 = Array.from({ length: 8 }, () => ({ addr: 0, mask: 0 }))
+const NO_CIDRS6 = Array.from({ length: 8 }, () => ({ addr: new Uint8Array(16), mask: new Uint8Array(16) }))
+
 export type FakeMaps = ReturnType<typeof fakeMaps>
+
+/** The same maps as another process has them: with faults of its own. */
+export const shareMaps = (maps: FakeMaps, fault: Fault): FakeMaps => ({
+  svc4: maps.svc4.share(fault),
+  svc6: maps.svc6.share(fault),
+  list: maps.list.share(fault),
+  backend4: maps.backend4.share(fault),
+  backend6: maps.backend6.share(fault),
+  addr4: maps.addr4.share(fault),
+  addr6: maps.addr6.share(fault),
+  cfg: maps.cfg.share(fault),
+  service: maps.service.share(fault),
+  affinity: maps.affinity.share(fault),
+})

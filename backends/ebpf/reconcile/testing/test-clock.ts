@@ -16,7 +16,7 @@ export class TestClock implements Clock {
   }
 
   /** Lets everything run until the promise is settled, going on to the next timer whenever nothing happens. */
-  async until<T>(promise: Promise<T>, limitMs = 10_000_000): Promise<T> {
+  async until<T>(promise: Promise<T>, limitMs = 300_000): Promise<T> {
     let done = false
     const finish = (): void => {
       done = true

@@ -1,0 +1,182 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import fc from 'fast-check'
+import type { FakeSizes } from './testing/fake-maps.ts'
+import { node, type ServiceSpec, service } from './testing/views.ts'
+import { World } from './testing/world.ts'
+
+/** Few names, few addresses, few ports: so that everything clashes with everything. */
+const NAMES = ['a/one', 'a/two', 'b/one', 'b/three', 'c/four']
+const VIPS = ['10.96.0.1', '10.96.0.2', '10.96.0.3', 'fd00::1', 'fd00::2']
+const EXTERNAL = ['192.0.2.1', '10.96.0.1', '2001:db8::1']
+const PODS = ['10.1.0.1', '10.1.0.2', '10.1.0.3', '10.1.0.4', 'fd01::1', 'fd01::2', 'fd01::3']
+const WORDS = ['', ' local', ' local onlycluster', ' local onlylocal', ' notready', ' terminating']
+
+const endpointText = fc
+  .tuple(fc.constantFrom(...PODS), fc.constantFrom(80, 81), fc.constantFrom(...WORDS))
+  .map(([address, port, words]) => ({ key: `${address}:${port}`, text: `[${address}]:${port}${words}` }))
+const port = fc.record({
+  name: fc.constantFrom('p', 'q'),
+  protocol: fc.constantFrom('TCP' as const, 'UDP' as const, 'UDP' as const),
+  port: fc.constantFrom(53, 80),
+  nodePort: fc.constantFrom(0, 0, 30053, 30080),
+  endpoints: fc
+    .uniqueArray(endpointText, { maxLength: 6, selector: one => one.key })
+    .map(all => all.map(one => one.text)),
+})
+const spec: fc.Arbitrary<ServiceSpec> = fc.record({
+  name: fc.constantFrom(...NAMES),
+  clusterIPs: fc
+    .tuple(fc.constantFrom(...VIPS.slice(0, 3)), fc.constantFrom([], VIPS.slice(3, 4), VIPS.slice(4)))
+    .map(([v4, v6]) => [v4, ...v6]),
+  externalIPs: fc.subarray(EXTERNAL),
+  loadBalancerIPs: fc.subarray(EXTERNAL),
+  ports: fc.uniqueArray(port, { minLength: 1, maxLength: 3, selector: one => `${one.name} ${one.protocol}` }),
+  affinity: fc.constantFrom(0, 0, 10),
+  internalLocal: fc.boolean(),
+})
+
+type Step = (world: World) => Promise<void> | void
+const steps: fc.Arbitrary<{ readonly text: string; readonly run: Step }> = fc.oneof(
+  {
+    weight: 6,
+    arbitrary: spec.map(one => ({
+      text: `set ${JSON.stringify(one)}`,
+      run: (world: World) => world.set(service(one)),
+    })),
+  },
+  {
+    weight: 2,
+    arbitrary: fc
+      .constantFrom(...NAMES)
+      .map(name => ({ text: `delete ${name}`, run: (world: World) => world.delete(name) })),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.subarray(['192.168.1.1', '10.96.0.2', 'fd02::1']).map(all => ({
+      text: `node ${all}`,
+      run: (world: World) => world.setNode(node(all, ['10.96.0.0/16', 'fd00::/112'])),
+    })),
+  },
+  { weight: 5, arbitrary: fc.constant({ text: 'sync', run: (world: World) => world.sync() }) },
+  {
+    weight: 3,
+    arbitrary: fc
+      .integer({ min: 1, max: 6 })
+      .map(count => ({ text: `turns ${count}`, run: (world: World) => world.turns(count) })),
+  },
+  {
+    weight: 4,
+    arbitrary: fc.constant({
+      text: 'settle',
+      run: async (world: World) => {
+        world.sync()
+        await world.settle()
+        world.checkSettled()
+      },
+    }),
+  },
+  { weight: 4, arbitrary: fc.constant({ text: 'connect', run: (world: World) => world.connect() }) },
+  { weight: 1, arbitrary: fc.constant({ text: 'disconnect', run: (world: World) => world.disconnect() }) },
+  { weight: 1, arbitrary: fc.constant({ text: 'release ids', run: (world: World) => world.releaseIds() }) },
+  {
+    weight: 1,
+    arbitrary: fc
+      .integer({ min: 1, max: 40_000 })
+      .map(ms => ({ text: `pass ${ms}`, run: (world: World) => world.clock.pass(ms) })),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.boolean().map(newMaps => ({
+      text: `restart, new maps: ${newMaps}`,
+      run: (world: World) => world.restart({ newMaps }),
+    })),
+  },
+)
+
+const WIDE: FakeSizes = { frontends: 200, lists: 200, slots: 512, addresses: 64, names: 100 }
+
+async function play(
+  options: { sizes: FakeSizes; ids: number; faults: number },
+  seed: number,
+  script: readonly { readonly text: string; readonly run: Step }[],
+): Promise<void> {
+  const world = new World({
+    sizes: options.sizes,
+    limits: { maxBackendId: options.ids, maxServicePortId: options.ids },
+    faults: options.faults,
+    seed,
+  })
+  try {
+    world.setNode(node(['192.168.1.1', 'fd02::1'], ['10.96.0.0/16']))
+    for (const step of script) await step.run(world)
+    world.sync()
+    await world.settle()
+    world.checkSettled()
+    await emptyOut(world)
+  } finally {
+    world.close()
+  }
+}
+
+/** When everything has gone, nothing is left: no entry, no range, no id. */
+async function emptyOut(world: World): Promise<void> {
+  for (const name of NAMES) world.delete(name)
+  world.setNode(node([]))
+  world.sync()
+  await world.settle()
+  world.checkSettled()
+  world.disconnectAll()
+  await world.clock.pass(300_000)
+  assert.deepEqual(world.dump(), [])
+  const { counts, problems } = world.status()
+  assert.deepEqual(problems, [])
+  assert.deepEqual(counts, {
+    services: 0,
+    unfit: 0,
+    failing: 0,
+    frontends: 0,
+    addresses: 0,
+    lists: { used: 0, max: counts.lists.max },
+    ranges: {
+      IPv4: { used: 0, max: counts.ranges.IPv4.max },
+      IPv6: { used: 0, max: counts.ranges.IPv6.max },
+    },
+    backendIds: { used: 0, limbo: 0, max: counts.backendIds.max },
+    servicePortIds: { used: 0, limbo: 0, max: counts.servicePortIds.max },
+  })
+}
+
+function property(
+  options: { sizes: FakeSizes; ids: number; faults: number },
+  numRuns: number,
+): () => Promise<void> {
+  return async () => {
+    const script = fc
+      .array(steps, { minLength: 20, maxLength: 120, size: 'max' })
+      .map(list =>
+        Object.assign(list, { [fc.toStringMethod]: () => `\n${list.map(step => step.text).join('\n')}\n` }),
+      )
+    const { KPNG_MODEL_RUNS: runs, KPNG_MODEL_SEED: seed, KPNG_MODEL_PATH: path } = process.env
+    await fc.assert(
+      fc.asyncProperty(fc.integer(), script, async (chance, list) => play(options, chance, list)),
+      {
+        numRuns: Number(runs ?? numRuns),
+        endOnFailure: true,
+        ...(seed === undefined ? {} : { seed: Number(seed) }),
+        ...(path === undefined ? {} : { path }),
+      },
+    )
+  }
+}
+
+describe('whatever happens, after settle each frontend answers as it should', () => {
+  it('with room and no failures', property({ sizes: WIDE, ids: 500, faults: 0 }, 60))
+  it('with one operation in ten failing', property({ sizes: WIDE, ids: 500, faults: 0.1 }, 60))
+  const tight: FakeSizes = { frontends: 9, lists: 8, slots: 16, addresses: 6, names: 6 }
+  it('with too little room', property({ sizes: tight, ids: 14, faults: 0 }, 60))
+  it(
+    'with too little room and one operation in ten failing',
+    property({ sizes: tight, ids: 14, faults: 0.1 }, 60),
+  )
+})

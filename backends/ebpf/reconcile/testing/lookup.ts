@@ -1,0 +1,69 @@
+import { AddrFlag, Reason, type SvcValue } from '../../bindings.gen.ts'
+import { parseIpv4, parseIpv6 } from '../../plan/address.ts'
+import { type FrontendPlace, type Slot, slotOf4, slotOf6, svc4KeyOf, svc6KeyOf } from '../rows.ts'
+import type { FakeMaps } from './fake-maps.ts'
+
+export type Answer =
+  | {
+      readonly verdict: 'backends'
+      readonly servicePort: number
+      readonly affinityS: number
+      readonly base: number
+      readonly slots: readonly Slot[]
+    }
+  | { readonly verdict: keyof typeof Reason }
+
+/** What connect() to a place would meet, step by step as the programs do it: every slot that it might pick. */
+export function lookup(maps: FakeMaps, place: FrontendPlace): Answer {
+  const direct = frontendOf(maps, place)
+  if (direct !== undefined) return listOf(maps, place, direct)
+  const flags = flagsOf(maps, place.address)
+  if (flags === 0) return { verdict: inServiceCidr(maps, place.address) ? 'UNALLOCATED' : 'NOT_A_SERVICE' }
+  const nodePort = (flags & AddrFlag.NODE) !== 0 ? frontendOf(maps, { ...place, address: '' }) : undefined
+  if (nodePort !== undefined) return listOf(maps, place, nodePort)
+  return { verdict: (flags & AddrFlag.CLUSTER_IP) !== 0 ? 'UNKNOWN_PORT' : 'NOT_A_SERVICE' }
+}
+
+const frontendOf = (maps: FakeMaps, place: FrontendPlace): SvcValue | undefined =>
+  place.family === 'IPv4' ? maps.svc4.lookup(svc4KeyOf(place)) : maps.svc6.lookup(svc6KeyOf(place))
+
+function listOf(
+  maps: FakeMaps,
+  place: FrontendPlace,
+  { list, servicePort, affinityTimeoutS }: SvcValue,
+): Answer {
+  const word = maps.list.load64(list)
+  const base = Number(word & 0xffffffffn)
+  const count = Number(word >> 32n)
+  if (count === 0)
+    return { verdict: base === Reason.NO_LOCAL_ENDPOINTS ? 'NO_LOCAL_ENDPOINTS' : 'NO_ENDPOINTS' }
+  const slots: Slot[] = []
+  for (let slot = base; slot < base + count; slot++) {
+    const row = place.family === 'IPv4' ? maps.backend4.read(slot) : maps.backend6.read(slot)
+    if (row.list !== list) return { verdict: 'LIST_BUSY' }
+    slots.push(
+      place.family === 'IPv4' ? slotOf4(maps.backend4.read(slot)) : slotOf6(maps.backend6.read(slot)),
+    )
+  }
+  return { verdict: 'backends', servicePort, affinityS: affinityTimeoutS, base, slots }
+}
+
+function flagsOf(maps: FakeMaps, address: string): number {
+  const v4 = parseIpv4(address)
+  if (v4 !== undefined) return maps.addr4.lookup(v4)?.flags ?? 0
+  const v6 = parseIpv6(address)
+  return v6 === undefined ? 0 : (maps.addr6.lookup(v6)?.flags ?? 0)
+}
+
+function inServiceCidr(maps: FakeMaps, address: string): boolean {
+  const cfg = maps.cfg.lookup(0)
+  const v4 = parseIpv4(address)
+  if (cfg === undefined) return false
+  if (v4 !== undefined)
+    return cfg.cidr4.slice(0, cfg.cidr4Count).some(({ addr, mask }) => (v4 & mask) >>> 0 === addr)
+  const v6 = parseIpv6(address)
+  if (v6 === undefined) return false
+  return cfg.cidr6
+    .slice(0, cfg.cidr6Count)
+    .some(({ addr, mask }) => addr.every((byte, index) => ((v6[index] ?? 0) & (mask[index] ?? 0)) === byte))
+}

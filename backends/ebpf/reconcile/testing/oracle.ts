@@ -1,0 +1,103 @@
+import type { Family, NodeView, PortEndpointsView, ServicePortView, ServiceView } from '@kpng/api'
+import type { FrontendPlace } from '../rows.ts'
+
+/** What a frontend should lead to, worked out the slow and simple way, with nothing shared with what is tested. */
+export interface Expected {
+  readonly place: FrontendPlace
+  /** `namespace/name`. */
+  readonly service: string
+  /** `namespace/name:port/protocol`. */
+  readonly servicePort: string
+  readonly affinityS: number
+  /** `address port`, sorted; empty: see reason. */
+  readonly backends: readonly string[]
+  readonly reason: 'NO_ENDPOINTS' | 'NO_LOCAL_ENDPOINTS'
+}
+
+const RANKS = ['clusterIP', 'loadBalancer', 'external', 'nodePort']
+
+/** By `family address port/protocol`. */
+export function expectedFrontends(
+  services: Iterable<ServiceView>,
+  node: NodeView | undefined,
+): Map<string, Expected> {
+  const claims: { key: string; order: string; expected: Expected }[] = []
+  for (const view of services) {
+    for (const port of view.ports) {
+      if (port.protocol === 'SCTP') continue
+      for (const family of ['IPv4', 'IPv6'] as const) {
+        for (const [kind, address, number] of targets(view, port, family, node)) {
+          const place = { family, address, port: number, protocol: port.protocol }
+          const name = `${view.namespace}/${view.name}`
+          const servicePort = `${name}:${port.name}/${port.protocol}`
+          const local = kind === 'clusterIP' && view.internalLocal
+          claims.push({
+            key: placeText(place),
+            order: `${RANKS.indexOf(kind)} ${name} ${servicePort}`,
+            expected: {
+              place,
+              service: name,
+              servicePort,
+              affinityS: view.affinityTimeoutSeconds,
+              ...listOf(port.endpoints[family], local),
+            },
+          })
+        }
+      }
+    }
+  }
+  claims.sort((a, b) => (a.order < b.order ? 1 : a.order > b.order ? -1 : 0))
+  return new Map(claims.map(({ key, expected }) => [key, expected]))
+}
+
+export const placeText = (place: FrontendPlace): string =>
+  `${place.family} ${place.address} ${place.port}/${place.protocol}`
+
+function targets(
+  view: ServiceView,
+  port: ServicePortView,
+  family: Family,
+  node: NodeView | undefined,
+): [string, string, number][] {
+  const addresses = view.addresses[family]
+  if (addresses === undefined) return []
+  const served = node?.addresses.some(address => address.includes('.') === (family === 'IPv4')) ?? false
+  return [
+    ['clusterIP', addresses.clusterIP, port.port] as [string, string, number],
+    ...(addresses.sourceRanges.length > 0 ? [] : addresses.loadBalancerIPs).map(
+      address => ['loadBalancer', address, port.port] as [string, string, number],
+    ),
+    ...addresses.externalIPs.map(address => ['external', address, port.port] as [string, string, number]),
+    ...(served && port.nodePort > 0 ? [['nodePort', '', port.nodePort] as [string, string, number]] : []),
+  ]
+}
+
+function listOf(
+  selection: PortEndpointsView | undefined,
+  local: boolean,
+): Pick<Expected, 'backends' | 'reason'> {
+  const used = (selection?.endpoints ?? []).filter(endpoint =>
+    local ? endpoint.inLocal : endpoint.inCluster,
+  )
+  return {
+    backends: used.map(({ address, port }) => `${address} ${port}`).sort(),
+    reason: selection?.hasAnyEndpoints ? 'NO_LOCAL_ENDPOINTS' : 'NO_ENDPOINTS',
+  }
+}
+
+/** `servicePort address port` of every endpoint that serves somewhere: their flows may stay. */
+export function servingMemberships(services: Iterable<ServiceView>): Set<string> {
+  const serving = new Set<string>()
+  for (const view of services) {
+    for (const port of view.ports) {
+      for (const selection of Object.values(port.endpoints)) {
+        for (const endpoint of selection.endpoints) {
+          const { address, port: number, ready, serving: serves } = endpoint
+          if (ready || serves)
+            serving.add(`${view.namespace}/${view.name}:${port.name}/${port.protocol} ${address} ${number}`)
+        }
+      }
+    }
+  }
+  return serving
+}
