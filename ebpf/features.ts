@@ -6,7 +6,7 @@ import { AttachType, Command, MapFlag, MapType, ProgramType } from './sys/bpf-en
 import { iterCreateAttr, linkCreateAttr, mapBatchAttr } from './sys/bpf-layout.ts'
 import { errnoName } from './sys/errno.ts'
 import { callHelper, exitProgram, setRegister, tryLoad } from './sys/instructions.ts'
-import { pageSize } from './sys/memory.ts'
+import { pageSize } from './sys/mapping.ts'
 import { Struct } from './sys/struct.ts'
 
 /** `unknown`: could not tell, for lack of a capability or memory; asked again the next time. */

@@ -16,7 +16,7 @@ const refused = new WeakMap<BpfMap, Set<BatchKind>>()
 
 export const canBatch = (map: BpfMap, kind: BatchKind): boolean => !refused.get(map)?.has(kind)
 
-export const refuseBatch = (map: BpfMap, kind: BatchKind): void => {
+const refuseBatch = (map: BpfMap, kind: BatchKind): void => {
   const kinds = refused.get(map) ?? new Set()
   refused.set(map, kinds.add(kind))
 }

@@ -3,7 +3,7 @@ import { EbpfError } from './error.ts'
 import type { MapOptions } from './keyed-map.ts'
 import type { Codec, MapObserver, MapOperation, MemoryMap } from './map.ts'
 import { MapFlag, MapType } from './sys/bpf-enum.ts'
-import { mapFd, pageSize } from './sys/memory.ts'
+import { Mapping, pageSize } from './sys/mapping.ts'
 
 class MappedArray<V> implements MemoryMap<V> {
   readonly name: string
@@ -88,6 +88,6 @@ export const memoryMap = <V>(map: BpfMap, value: Codec<V>, options: MapOptions =
     throw new EbpfError('LAYOUT', `map ${map.name}: the codec has ${value.size} bytes, the map ${valueSize}`)
   }
   const length = roundUp(roundUp(valueSize, 8) * maxEntries, pageSize())
-  const mapping = map.own(mapFd(`map ${map.name}`, map.fd.number, length, { writable: !map.readOnly }))
-  return new MappedArray(map, value, mapping.buffer, options)
+  const mapping = map.own(Mapping.ofFd(map.fd, length, { writable: !map.readOnly }))
+  return new MappedArray(map, value, mapping.view().buffer, options)
 }

@@ -3,7 +3,7 @@ import type { BpfMap } from './bpf-map.ts'
 import { EbpfError } from './error.ts'
 import type { Codec } from './map.ts'
 import { MapType } from './sys/bpf-enum.ts'
-import { mapFd, pageSize } from './sys/memory.ts'
+import { Mapping, pageSize } from './sys/mapping.ts'
 import { type ReadableWait, whenReadable } from './sys/poll.ts'
 
 /** What a reader has seen so far. */
@@ -51,15 +51,15 @@ export class RingBuffer<T> implements AsyncIterable<T>, Disposable {
     this.#map = map
     this.#event = event
     const page = pageSize()
-    const what = `ring buffer ${map.name}`
-    const consumer = map.own(mapFd(what, map.fd.number, page, { writable: true }))
+    const consumer = map.own(Mapping.ofFd(map.fd, page, { writable: true }))
     // One page with the position, then the data twice, so that no record is broken at the end.
     const length = page + 2 * this.capacity
-    const producer = map.own(mapFd(what, map.fd.number, length, { writable: false, offset: page }))
-    this.#consumer = new BigUint64Array(consumer.buffer, 0, 1)
-    this.#producer = new BigUint64Array(producer.buffer, 0, 1)
-    this.#data = new DataView(producer.buffer, page)
-    this.#headers = new Int32Array(producer.buffer, page)
+    const producer = map.own(Mapping.ofFd(map.fd, length, { writable: false, offset: page }))
+    const { buffer } = producer.view()
+    this.#consumer = new BigUint64Array(consumer.view().buffer, 0, 1)
+    this.#producer = new BigUint64Array(buffer, 0, 1)
+    this.#data = new DataView(buffer, page)
+    this.#headers = new Int32Array(buffer, page)
     map.own(this)
   }
 

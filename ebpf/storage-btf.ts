@@ -9,7 +9,7 @@ const KIND_ARRAY = 3
 const INT_SIGNED = 1
 
 /** BTF of `int` (type 1), `unsigned char` (type 2) and `unsigned char[size]` (type 3). */
-export const storageBtf = (size: number): Uint8Array => {
+const storageBtf = (size: number): Uint8Array => {
   const strings = new TextEncoder().encode('\0int\0unsigned char\0')
   const int = (name: number, bytes: number, encoding: number): number[] => [
     name,

@@ -92,7 +92,10 @@ let opened: Libbpf | undefined
 
 /** libbpf, opened on first use: it takes 10 ms. */
 export const libbpf = (): Libbpf => {
-  opened ??= openLibbpf()
+  if (opened === undefined) {
+    opened = openLibbpf()
+    opened.setPrint(null) // else it prints to stderr
+  }
   return opened
 }
 
@@ -117,11 +120,11 @@ export const capturePrints = <T>(lines: string[], run: (lib: Libbpf) => T): T =>
     return 0
   }
   const callback = koffi.register(print, printType)
-  const previous = lib.setPrint(callback)
+  lib.setPrint(callback)
   try {
     return run(lib)
   } finally {
-    lib.setPrint(previous)
+    lib.setPrint(null)
     koffi.unregister(callback)
   }
 }

@@ -5,7 +5,8 @@ import type { AttachType, MapType, ProgramType } from './bpf-enum.ts'
 import { errnoError } from './errno.ts'
 import { Fd } from './fd.ts'
 import { capturePrints, type Libbpf, libbpf, type Pointer } from './libbpf.ts'
-import { bytesAt, reserveMemory, textOf } from './memory.ts'
+import { Mapping } from './mapping.ts'
+import { bytesAt, textOf } from './memory.ts'
 import { type ConstantSpec, type ConstantValue, encodeConstant, readConstants } from './rodata.ts'
 
 /** A program of an object file: pure data. */
@@ -141,7 +142,7 @@ export class ObjectFile implements Disposable {
   /** Throws VerifierError, PERMISSION, LOAD. */
   load(): void {
     const wanted = this.programs.filter(program => program.autoload)
-    using memory = reserveMemory(LOG_BYTES * Math.max(1, wanted.length))
+    using memory = Mapping.reserve(LOG_BYTES * Math.max(1, wanted.length))
     for (const [index, program] of wanted.entries()) {
       program.setLog(memory.address + index * LOG_BYTES, LOG_BYTES)
     }
@@ -149,7 +150,7 @@ export class ObjectFile implements Disposable {
     const result = capturePrints(lines, lib => lib.load(this.#object))
     if (result >= 0) return
     for (const [index, program] of wanted.entries()) {
-      const log = textOf(new Uint8Array(memory.buffer, index * LOG_BYTES, LOG_BYTES))
+      const log = textOf(memory.view(index * LOG_BYTES, LOG_BYTES))
       if (log !== '') throw new VerifierError(program.spec.name, log, errnoError(-result, 'BPF_PROG_LOAD'))
     }
     throw loadError(`loading ${this.path}`, lines, -result)
