@@ -58,7 +58,8 @@ export const Reason = {
   RECORD_FAILED_TCP: 7,
   RECORD_FAILED_UDP: 8,
   PORT_PROTECTED: 9,
-  MAX: 10,
+  EVENT_LOST: 10,
+  MAX: 11,
 } as const
 export type Reason = (typeof Reason)[keyof typeof Reason]
 
@@ -1148,7 +1149,7 @@ export const maps = {
     type: MapType.PERCPU_ARRAY,
     key: u32,
     value: u64,
-    maxEntries: 10,
+    maxEntries: 11,
     flags: 0,
   },
   rsk: {

@@ -71,45 +71,56 @@ static __always_inline bool read_slot(__u32 slot, __u32 index, const int family,
 	}
 }
 
-static __always_inline bool read_id(__u32 slot, const int family, __u32 *id)
+#define NO_SLOT 0xffffffffU
+
+/*
+ * Binary search by id: the slot, or NO_SLOT. Global functions on purpose: the verifier walks through them once, not
+ * once for every state that a caller may be in.
+ */
+__noinline __u32 find_slot4(__u32 base, __u32 count, __u32 id)
 {
-	if (family == AF_INET) {
-		struct backend4 *b = bpf_map_lookup_elem(&backend4, &slot);
-
-		if (!b)
-			return false;
-		*id = b->id;
-	} else {
-		struct backend6 *b = bpf_map_lookup_elem(&backend6, &slot);
-
-		if (!b)
-			return false;
-		*id = b->id;
-	}
-	return true;
-}
-
-/* Binary search by id. Found only if the id still means what it meant: same generation. */
-static __always_inline bool find_backend(const struct range *range, __u32 index, __u32 id, __u16 generation,
-					 const int family, struct pick *pick)
-{
-	__u32 low = range->base, high = range->base + range->count;
+	__u32 low = base, high = base + count;
 
 #pragma clang loop unroll(disable)
-	for (int i = 0; i < SEARCH_STEPS; i++) {
-		__u32 middle, found;
+	for (int i = 0; i < SEARCH_STEPS && low < high; i++) {
+		__u32 middle = low + (high - low) / 2;
+		struct backend4 *b = bpf_map_lookup_elem(&backend4, &middle);
 
-		if (low >= high)
-			return false;
-		middle = low + (high - low) / 2;
-		if (!read_id(middle, family, &found))
-			return false;
-		if (found == id)
-			return read_slot(middle, index, family, pick) && pick->generation == generation;
-		if (found < id)
+		if (!b || b->id == id)
+			return b ? middle : NO_SLOT;
+		if (b->id < id)
 			low = middle + 1;
 		else
 			high = middle;
 	}
-	return false;
+	return NO_SLOT;
+}
+
+__noinline __u32 find_slot6(__u32 base, __u32 count, __u32 id)
+{
+	__u32 low = base, high = base + count;
+
+#pragma clang loop unroll(disable)
+	for (int i = 0; i < SEARCH_STEPS && low < high; i++) {
+		__u32 middle = low + (high - low) / 2;
+		struct backend6 *b = bpf_map_lookup_elem(&backend6, &middle);
+
+		if (!b || b->id == id)
+			return b ? middle : NO_SLOT;
+		if (b->id < id)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return NO_SLOT;
+}
+
+/* Found only if the id still means what it meant: same generation. */
+static __always_inline bool find_backend(const struct range *range, __u32 index, __u32 id, __u16 generation,
+					 const int family, struct pick *pick)
+{
+	__u32 slot = family == AF_INET ? find_slot4(range->base, range->count, id)
+				       : find_slot6(range->base, range->count, id);
+
+	return slot != NO_SLOT && read_slot(slot, index, family, pick) && pick->generation == generation;
 }

@@ -44,6 +44,7 @@ enum reason {
 	REASON_RECORD_FAILED_TCP = 7, /* translated, but getpeername will show the backend */
 	REASON_RECORD_FAILED_UDP = 8, /* no memory to remember the flow: ENOBUFS */
 	REASON_PORT_PROTECTED = 9, /* bind() to a NodePort with --protect-node-ports: EADDRINUSE */
+	REASON_EVENT_LOST = 10, /* of no connection: an event found the ring buffer full */
 	REASON_MAX,
 };
 
@@ -263,7 +264,8 @@ struct affinity_value {
 struct backend_count {
 	__u64 connections;
 	__u64 datagrams;
-	__u64 open; /* connections now open, exact: what sock_release has not ended yet */
+	__u64 open; /* connections now open, exact: what sock_release has not ended yet; two's complement: in a map
+		       that is younger than its sockets it goes below 0 */
 	__u64 failures;
 };
 
@@ -275,7 +277,7 @@ struct service_count {
 	__u64 unreachable;
 };
 
-/* Flow and drop events, 64 bytes, only when events_enabled. Full: dropped by the kernel, counted by U. */
+/* Flow and drop events, 64 bytes, only when events_enabled. Full: lost, and counted as REASON_EVENT_LOST. */
 struct event {
 	__u64 time_ns; /* CLOCK_MONOTONIC */
 	__u64 cookie; /* of the socket */

@@ -46,6 +46,30 @@ static __always_inline void forget(struct bpf_sock *sk, __u8 proto)
 		udp_forget(sk);
 }
 
+static __always_inline enum reason connect_choice(struct bpf_sock_addr *ctx, struct request *request,
+						  const struct svc_value *svc, const int family, struct pick *pick)
+{
+	struct sk_udp *record = NULL;
+
+	if (request->proto == IPPROTO_UDP) {
+		record = udp_record_for(ctx, request);
+		if (record && udp_recall(ctx->sk, record, request, svc, true, family, pick))
+			return REASON_TRANSLATED;
+	}
+	return select_backend(request, svc, record, family, pick);
+}
+
+static __always_inline enum reason remember(struct bpf_sock_addr *ctx, const struct request *request,
+					    __u32 service_port, const struct pick *pick)
+{
+	if (request->proto == IPPROTO_UDP)
+		return udp_remember_connected(ctx, request, service_port, pick) ? REASON_TRANSLATED
+										: REASON_RECORD_FAILED_UDP;
+	if (record_tcp && !tcp_remember(ctx->sk, request, service_port, pick))
+		return REASON_RECORD_FAILED_TCP;
+	return REASON_TRANSLATED;
+}
+
 static __always_inline int connect_to(struct bpf_sock_addr *ctx, const enum form form, const int family)
 {
 	struct request request = request_of(ctx, form);
@@ -61,15 +85,10 @@ static __always_inline int connect_to(struct bpf_sock_addr *ctx, const enum form
 	if (svc) {
 		outcome.service_port = svc->service_port;
 		complete(ctx, svc, &request);
-		if (request.proto == IPPROTO_UDP) {
-			outcome.reason = udp_connect(ctx, &request, svc, family, &pick);
-		} else {
-			outcome.reason = select_backend(&request, svc, NULL, family, &pick);
-			if (outcome.reason == REASON_TRANSLATED && record_tcp &&
-			    !tcp_remember(ctx->sk, &request, svc->service_port, &pick))
-				outcome.reason = REASON_RECORD_FAILED_TCP;
-		}
+		outcome.reason = connect_choice(ctx, &request, svc, family, &pick);
 	}
+	if (outcome.reason == REASON_TRANSLATED)
+		outcome.reason = remember(ctx, &request, outcome.service_port, &pick);
 	if (is_translated(outcome.reason))
 		ctx_set_address(ctx, form, &pick.addr, pick.port);
 	else if (request.proto == IPPROTO_TCP)
@@ -206,7 +225,10 @@ int getpeername6(struct bpf_sock_addr *ctx)
 SEC("cgroup/sock_release")
 int sock_release(struct bpf_sock *sk)
 {
-	forget(sk, sk->protocol);
+	if (sk->protocol == IPPROTO_TCP)
+		tcp_forget(sk);
+	else if (sk->protocol == IPPROTO_UDP)
+		udp_release(sk);
 	return NEXT;
 }
 

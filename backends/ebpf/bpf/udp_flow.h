@@ -118,39 +118,32 @@ static __always_inline enum reason udp_send(struct bpf_sock_addr *ctx, struct re
 	if (reason != REASON_TRANSLATED)
 		return reason;
 	if (!record)
-		record = udp_record_create(ctx->sk);
+		record = udp_record_create(ctx);
 	if (!record || !udp_remember(ctx, record, request, svc, pick))
 		return REASON_RECORD_FAILED_UDP;
 	return REASON_TRANSLATED;
 }
 
-/* If it is refused, the socket keeps the connection that it has, and so does the record. */
-static __always_inline enum reason udp_connect(struct bpf_sock_addr *ctx, struct request *request,
-					       const struct svc_value *svc, const int family, struct pick *pick)
+/*
+ * connect(). A refused one leaves the record alone: the socket keeps the connection that it has. False if there is
+ * no memory for it.
+ */
+static __always_inline bool udp_remember_connected(struct bpf_sock_addr *ctx, const struct request *request,
+						   __u32 service_port, const struct pick *pick)
 {
-	struct sk_udp *record = udp_record_for(ctx, request);
+	struct sk_udp *record = udp_record_create(ctx);
 	struct udp_flow *flow;
 	bool counted;
 
-	if (!record || !udp_recall(ctx->sk, record, request, svc, true, family, pick)) {
-		enum reason reason = select_backend(request, svc, record, family, pick);
-
-		if (reason != REASON_TRANSLATED)
-			return reason;
-	}
 	if (!record)
-		record = udp_record_create(ctx->sk);
-	if (!record)
-		return REASON_RECORD_FAILED_UDP;
-	/* The kernel makes the cookie when it is asked for; without it SOCK_DESTROY does not find the socket. */
-	(void)bpf_get_socket_cookie(ctx);
+		return false;
 	flow = &record->connected;
 	connected_end(flow);
-	flow_fill(flow, request, svc->service_port, pick);
+	flow_fill(flow, request, service_port, pick);
 	counted = open_add(pick->backend, 1);
 	barrier();
 	flow->flags = UDP_FLOW_USED | (counted ? UDP_FLOW_OPEN : 0);
-	return REASON_TRANSLATED;
+	return true;
 }
 
 /* connect() to something that is not a Service. */
@@ -160,6 +153,17 @@ static __always_inline void udp_forget(struct bpf_sock *sk)
 
 	if (record)
 		connected_end(&record->connected);
+}
+
+/* close(). The kernel frees the record a moment later; nobody is to see it until then. */
+static __always_inline void udp_release(struct bpf_sock *sk)
+{
+	struct sk_udp *record = udp_record(sk);
+
+	if (!record)
+		return;
+	connected_end(&record->connected);
+	record->version = 0;
 }
 
 /* A datagram to something that is not a Service. If it is a backend of ours, its replies are its own. */

@@ -78,12 +78,15 @@ static __always_inline bool taken_by_other(const struct sk_udp *record, const st
 					   const struct pick *pick)
 {
 	const struct udp_flow *flow;
+	__u64 taken = 0;
 
 	for (int i = 0; i < UDP_SLOTS; i++) {
 		flow = &record->slot[i];
-		if (flow_has_backend(flow, &pick->addr, pick->port) && !flow_has_vip(flow, request))
-			return true;
+		taken |= is_zero(flow_backend_diff(flow, &pick->addr, pick->port)) &
+			 ~is_zero(flow_vip_diff(flow, request));
 	}
+	if (taken)
+		return true;
 	if (!(record->flags & SK_UDP_OVERFLOW))
 		return false;
 	flow = overflow_by_backend(request->socket, &pick->addr, pick->port);

@@ -9,16 +9,37 @@
 #include "list.h"
 #include "open.h"
 
+/* 0 if the flow is in use and of this VIP. */
+static __always_inline __u64 flow_vip_diff(const struct udp_flow *flow, const struct request *request)
+{
+	return address_diff(&request->vip, (const __u64 *)flow->vip) | (flow->vip_port ^ request->port) |
+	       (~flow->flags & UDP_FLOW_USED);
+}
+
+/* 0 if the flow is in use and goes to this backend. */
+static __always_inline __u64 flow_backend_diff(const struct udp_flow *flow, const union address *addr, __be16 port)
+{
+	return address_diff(addr, (const __u64 *)flow->backend_addr) | (flow->backend_port ^ port) |
+	       (~flow->flags & UDP_FLOW_USED);
+}
+
 static __always_inline bool flow_has_vip(const struct udp_flow *flow, const struct request *request)
 {
-	return !(address_diff(&request->vip, (const __u64 *)flow->vip) | (flow->vip_port ^ request->port) |
-		 (~flow->flags & UDP_FLOW_USED));
+	return !flow_vip_diff(flow, request);
 }
 
 static __always_inline bool flow_has_backend(const struct udp_flow *flow, const union address *addr, __be16 port)
 {
-	return !(address_diff(addr, (const __u64 *)flow->backend_addr) | (flow->backend_port ^ port) |
-		 (~flow->flags & UDP_FLOW_USED));
+	return !flow_backend_diff(flow, addr, port);
+}
+
+/* Without a branch: 1 or 0. */
+static __always_inline __u64 is_zero(__u64 diff)
+{
+	__u64 sign = diff | -diff;
+
+	barrier_var(sign);
+	return (sign >> 63) ^ 1;
 }
 
 /* The backend of the flow, if it is in the list in force: whoever else comes and goes does not matter. */
@@ -67,11 +88,13 @@ static __always_inline struct sk_udp *udp_record(struct bpf_sock *sk)
 }
 
 /* NULL if there is no memory for it. */
-static __always_inline struct sk_udp *udp_record_create(struct bpf_sock *sk)
+static __always_inline struct sk_udp *udp_record_create(struct bpf_sock_addr *ctx)
 {
-	struct sk_udp *record = bpf_sk_storage_get(&sk_udp, sk, NULL, BPF_SK_STORAGE_GET_F_CREATE);
+	struct sk_udp *record = bpf_sk_storage_get(&sk_udp, ctx->sk, NULL, BPF_SK_STORAGE_GET_F_CREATE);
 
 	if (record && !record->version) {
+		/* A socket has a cookie only once somebody has asked for it, and stale_udp names it by that. */
+		bpf_get_socket_cookie(ctx);
 		record->tgid = bpf_get_current_pid_tgid() >> 32;
 		record->version = RECORD_VERSION;
 	}

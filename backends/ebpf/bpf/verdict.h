@@ -68,13 +68,17 @@ static __always_inline void count_backend(const struct outcome *outcome)
 		__sync_fetch_and_add(&count->datagrams, 1);
 }
 
-static __always_inline void count_outcome(const struct outcome *outcome)
+static __always_inline void count_reason(__u32 reason)
 {
-	__u32 reason = outcome->reason;
 	__u64 *count = bpf_map_lookup_elem(&reason_count, &reason);
 
 	if (count)
 		(*count)++;
+}
+
+static __always_inline void count_outcome(const struct outcome *outcome)
+{
+	count_reason(outcome->reason);
 	count_service(outcome);
 	count_backend(outcome);
 }
@@ -87,8 +91,10 @@ static __always_inline void emit_event(void *ctx, const struct request *request,
 	if (!events_enabled)
 		return;
 	e = bpf_ringbuf_reserve(&event, sizeof(*e), 0);
-	if (!e)
+	if (!e) {
+		count_reason(REASON_EVENT_LOST);
 		return;
+	}
 	e->time_ns = bpf_ktime_get_ns();
 	e->cookie = bpf_get_socket_cookie(ctx);
 	e->tgid = bpf_get_current_pid_tgid() >> 32;
