@@ -16,7 +16,7 @@ function optional<T extends object>(
   return fc.record(fields, { requiredKeys: [] }) as fc.Arbitrary<Partial<T>>
 }
 
-export const arbitraryService: fc.Arbitrary<Service> = fc.record({
+const arbitraryService: fc.Arbitrary<Service> = fc.record({
   kind: fc.constant('Service' as const),
   namespace: fc.constant('shop'),
   name,
@@ -64,7 +64,7 @@ const endpoint: fc.Arbitrary<Endpoint> = fc
   )
   .map(([always, more]) => ({ ...always, ...more }))
 
-export const arbitrarySlice: fc.Arbitrary<EndpointSlice> = fc.record({
+const arbitrarySlice: fc.Arbitrary<EndpointSlice> = fc.record({
   kind: fc.constant('EndpointSlice' as const),
   namespace: fc.constant('shop'),
   name: fc.constantFrom('s1', 's2', 's3'),
@@ -75,7 +75,7 @@ export const arbitrarySlice: fc.Arbitrary<EndpointSlice> = fc.record({
   endpoints: fc.array(endpoint, { maxLength: 4 }),
 })
 
-export const arbitraryNode: fc.Arbitrary<Node> = fc.record({
+const arbitraryNode: fc.Arbitrary<Node> = fc.record({
   kind: fc.constant('Node' as const),
   name: node,
   addresses: fc.constantFrom([], ['172.30.0.1'], ['172.30.0.1', 'fd00:30::1']),
@@ -84,7 +84,7 @@ export const arbitraryNode: fc.Arbitrary<Node> = fc.record({
   annotations: fc.constant({}),
 })
 
-export const arbitraryServiceCIDR: fc.Arbitrary<ServiceCIDR> = fc.record({
+const arbitraryServiceCIDR: fc.Arbitrary<ServiceCIDR> = fc.record({
   kind: fc.constant('ServiceCIDR' as const),
   name: fc.constantFrom('c1', 'c2'),
   cidrs: some(fc.constantFrom('10.96.0.0/16', 'fd00:96::/112')),

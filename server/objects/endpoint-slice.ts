@@ -85,14 +85,14 @@ function readAddress(endpoint: Fields, family: Family): { readonly ok: boolean; 
     return { ok: false, text: `is not ${family}: ${show(text)}` }
   const kind = classifyIP(bytes)
   if (kind !== 'ordinary') return { ok: false, text: `is no address for this (${kind}): ${show(text)}` }
-  return { ok: true, text: endpoint.intern(formatIP(bytes)) }
+  return { ok: true, text: formatIP(bytes) }
 }
 
 function readEndpoint(endpoint: Fields, address: string): Endpoint {
   const conditions = endpoint.record('conditions')
   const hints = endpoint.record('hints')
   const target = endpoint.record('targetRef')
-  const pod = target?.string('kind') === 'Pod' ? target.string('name') : undefined
+  const pod = target?.string('kind') === 'Pod' ? target.ownString('name') : undefined
   const nodeName = endpoint.string('nodeName')
   const zone = endpoint.string('zone')
   const zoneHints = readHints(hints, 'forZones')

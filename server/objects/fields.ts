@@ -9,6 +9,12 @@ export type Report = (path: FieldPath, message: string) => void
 /** Gives equal texts the same string, and one that does not keep the whole file in memory. */
 export type Intern = (text: string) => string
 
+/**
+ * The same text as a string of its own: one that was sliced out of a file keeps all of the file's text alive.
+ * Concatenating and slicing makes V8 build a new one; below 13 characters slices are copies anyway.
+ */
+const ownText = (text: string): string => (text.length < 13 ? text : ` ${text}`.slice(1))
+
 type Json = Readonly<Record<string, unknown>>
 
 export const isRecord = (value: unknown): value is Json =>
@@ -30,17 +36,13 @@ export interface ReadContext {
   readonly intern: Intern
 }
 
-/**
- * A table of strings for one read of a source. Strings sliced out of a file keep all of the file's text alive;
- * those that leave here do not. Bounded: beyond maxEntries texts are only copied.
- */
+/** A table of strings for one read of a source. Bounded: beyond maxEntries texts are only copied. */
 export function internTable(maxEntries = 1 << 14): Intern {
   const table = new Map<string, string>()
   return text => {
     const known = table.get(text)
     if (known !== undefined) return known
-    // Concatenating and slicing makes V8 build a string of its own instead of a view into the long one.
-    const own = text.length < 13 ? text : ` ${text}`.slice(1)
+    const own = ownText(text)
     if (table.size < maxEntries) table.set(own, own)
     return own
   }
@@ -86,16 +88,16 @@ export class Fields {
     return Array.isArray(value) ? value.length : 0
   }
 
-  intern(text: string): string {
-    return this.#context.intern(text)
+  /** A text that many objects share, or one to look at only. */
+  string(field: string): string | undefined {
+    const text = this.#text(field)
+    return text === undefined ? undefined : this.#context.intern(text)
   }
 
-  string(field: string): string | undefined {
-    const value = this.#get(field)
-    if (value === undefined) return undefined
-    if (typeof value === 'string') return this.#context.intern(value)
-    this.report(`must be a string, is ${show(value)}: ignored`, field)
-    return undefined
+  /** A text that no other object is likely to have. */
+  ownString(field: string): string | undefined {
+    const text = this.#text(field)
+    return text === undefined ? undefined : ownText(text)
   }
 
   boolean(field: string): boolean | undefined {
@@ -142,11 +144,11 @@ export class Fields {
     return found
   }
 
-  /** The texts in a list with their places; what is none is reported and left out. */
+  /** The texts in a list with their places, to be looked at, not to be kept; what is none is reported and left out. */
   strings(field: string): { readonly text: string; readonly index: number }[] {
     const found: { text: string; index: number }[] = []
     for (const [index, item] of this.#list(field).entries()) {
-      if (typeof item === 'string') found.push({ text: this.#context.intern(item), index })
+      if (typeof item === 'string') found.push({ text: item, index })
       else this.report(`must be a string, is ${show(item)}: ignored`, field, index)
     }
     return found
@@ -161,6 +163,13 @@ export class Fields {
       if (value !== undefined) found[this.#context.intern(field)] = value
     }
     return found
+  }
+
+  #text(field: string): string | undefined {
+    const value = this.#get(field)
+    if (value === undefined || typeof value === 'string') return value
+    this.report(`must be a string, is ${show(value)}: ignored`, field)
+    return undefined
   }
 
   #list(field: string): readonly unknown[] {

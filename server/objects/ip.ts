@@ -24,7 +24,7 @@ export function parseIP(text: string): Uint8Array | undefined {
 /** Bytes to canonical text: 4 bytes dotted, 16 bytes as in RFC 5952, IPv4-mapped as dotted IPv4. */
 export function formatIP(bytes: Uint8Array): string {
   const b = unmap(bytes) ?? bytes
-  if (b.length === 4) return `${b[0]}.${b[1]}.${b[2]}.${b[3]}`
+  if (b.length === 4) return b.join('.')
   if (b.length !== 16) throw new RangeError(`an IP address has 4 or 16 bytes, not ${b.length}`)
   return formatIPv6(b)
 }

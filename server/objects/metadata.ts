@@ -41,7 +41,7 @@ export function readIdentity(
 }
 
 function readName(metadata: Fields, field: string, maxLength: number): string | undefined {
-  const name = metadata.has(field) ? metadata.string(field) : ''
+  const name = metadata.has(field) ? metadata.ownString(field) : ''
   if (name === undefined) return undefined // reported already
   if (name === '') metadata.report('is missing: the object is ignored', field)
   else if (name.length > maxLength)

@@ -1,5 +1,5 @@
 /** The complete YAML parser, for what the simple reader leaves alone and to find the place of a field. */
-import { type Document, isNode, parseDocument } from 'yaml'
+import { type Document, isNode, parseDocument, type YAMLParseError } from 'yaml'
 import type { FieldPath } from '../../objects/fields.ts'
 import type { Range } from './split-documents.ts'
 
@@ -21,6 +21,9 @@ export interface CompleteResult {
 /** Bound on aliases followed: a few hundred bytes of text could ask for gigabytes. */
 const MAX_ALIASES = 100
 
+/** The first mistake makes for many others. */
+const MAX_ERRORS = 3
+
 /** Bound on text for this parser, which reads about 1 MB a second. */
 export const MAX_COMPLETE_CHARS = 2 << 20
 
@@ -37,12 +40,13 @@ export function parseCompleteYaml(text: string, range: Range): CompleteResult {
   const errors: TextError[] = []
   try {
     const document = parse(text, range)
-    for (const error of document.errors) {
+    for (const error of document.errors
+      .toSorted((a, b) => Number(isFatal(b)) - Number(isFatal(a)))
+      .slice(0, MAX_ERRORS)) {
       errors.push({
         offset: range.start + error.pos[0],
         message: error.message,
-        // The last one counts, as in JSON.
-        fatal: error.code !== 'DUPLICATE_KEY',
+        fatal: isFatal(error),
       })
     }
     const value: unknown = errors.some(error => error.fatal)
@@ -56,6 +60,9 @@ export function parseCompleteYaml(text: string, range: Range): CompleteResult {
     return { value: undefined, errors, unresolvedAlias: message.startsWith('Unresolved alias') }
   }
 }
+
+/** Of a key that is there twice the last one counts, as in JSON. */
+const isFatal = (error: YAMLParseError): boolean => error.code !== 'DUPLICATE_KEY'
 
 /** Offset of the value at a path, or of what is nearest above it, in text that parses. */
 export class YamlLocator {

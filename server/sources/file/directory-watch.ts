@@ -2,7 +2,7 @@ import { type FSWatcher, statSync, watch } from 'node:fs'
 import { basename, join } from 'node:path'
 import type { Problem } from '@kpng/api'
 import { errorText } from './file-content.ts'
-import { isManifestName, type WatchPlan } from './roots.ts'
+import { isManifestName, type WatchedDirectory, type WatchPlan } from './roots.ts'
 
 /** What an event is about: one file, or anything. */
 export type WatchEvent = { readonly file: string } | 'anything'
@@ -19,6 +19,7 @@ interface Watched {
 export class DirectoryWatch implements Disposable {
   readonly #onEvent: (event: WatchEvent) => void
   readonly #watched = new Map<string, Watched>()
+  #plan: WatchPlan = new Map()
   #failures: readonly Problem[] = []
 
   constructor(onEvent: (event: WatchEvent) => void) {
@@ -29,14 +30,15 @@ export class DirectoryWatch implements Disposable {
   follow(plan: WatchPlan): boolean {
     let opened = false
     const failures: Problem[] = []
+    this.#plan = plan
     for (const path of this.#watched.keys()) if (!plan.has(path)) this.#close(path)
-    for (const [path, names] of plan) {
+    for (const path of plan.keys()) {
       const identity = identityOf(path)
       if (this.#watched.get(path)?.identity === identity && identity !== undefined) continue
       this.#close(path)
       if (identity === undefined) continue // its parent's events, or the poll, tell when it appears
       try {
-        this.#open(path, identity, names)
+        this.#open(path, identity)
         opened = true
       } catch (error) {
         failures.push({
@@ -58,9 +60,9 @@ export class DirectoryWatch implements Disposable {
     for (const path of [...this.#watched.keys()]) this.#close(path)
   }
 
-  #open(path: string, identity: string, names: ReadonlySet<string> | undefined): void {
+  #open(path: string, identity: string): void {
     const watcher = watch(path, (_, name) => {
-      const event = names === undefined ? inDirectory(path, name) : inParent(path, name, names)
+      const event = meaning(path, name, this.#plan.get(path))
       if (event !== undefined) this.#onEvent(event)
     })
     this.#watched.set(path, { identity, watcher })
@@ -76,18 +78,17 @@ export class DirectoryWatch implements Disposable {
   }
 }
 
-/** Events of a directory of manifests. */
-function inDirectory(path: string, name: string | null): WatchEvent | undefined {
-  if (name === null || name === basename(path)) return 'anything'
-  if (isManifestName(name)) return { file: join(path, name) }
-  // ..data and what it points to: a mounted ConfigMap has changed.
-  return name.startsWith('..') ? 'anything' : undefined
-}
-
-/** Events of a directory that holds a PATH, or the target of a link. */
-function inParent(path: string, name: string | null, names: ReadonlySet<string>): WatchEvent | undefined {
+/** undefined: no concern of ours. */
+function meaning(
+  path: string,
+  name: string | null,
+  watched: WatchedDirectory | undefined,
+): WatchEvent | undefined {
+  // The directory itself, or ..data and what it points to: a mounted ConfigMap has changed.
   if (name === null || name === basename(path) || name.startsWith('..')) return 'anything'
-  return names.has(join(path, name)) ? 'anything' : undefined
+  const entry = join(path, name)
+  if (watched?.entries.has(entry)) return 'anything'
+  return watched?.isRoot && isManifestName(name) ? { file: entry } : undefined
 }
 
 function identityOf(path: string): string | undefined {

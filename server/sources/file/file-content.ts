@@ -80,7 +80,7 @@ function toSignature(stats: BigIntStats): Signature {
   }
 }
 
-export const errorCode = (error: unknown): string =>
+const errorCode = (error: unknown): string =>
   error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : ''
 
 /** `EACCES: permission denied` */

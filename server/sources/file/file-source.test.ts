@@ -107,6 +107,16 @@ describe('file source', () => {
     await becomes(byFile, 'three')
   })
 
+  it('follows a file PATH of any name in a directory that is a PATH too', async () => {
+    using directory = new TemporaryDirectory()
+    const { store, source } = await started([directory.write('services', manifest('a')), directory.path])
+    await using _ = source
+    directory.write('services', manifest('b'))
+    await becomes(store, 'b')
+    directory.write('other.yaml', manifest('c'))
+    await becomes(store, 'b c')
+  })
+
   it('follows a PATH that is a link to a directory, and is swapped', async () => {
     using directory = new TemporaryDirectory()
     for (const name of ['one', 'two']) {

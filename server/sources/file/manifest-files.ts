@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs'
-import { normalize } from 'node:path'
+import { dirname, normalize } from 'node:path'
 import type { Problem } from '@kpng/api'
 import type { KubeObject } from '../../objects/types.ts'
 import { readContent, type Signature, signatureOf } from './file-content.ts'
@@ -25,6 +25,9 @@ export interface ManifestFilesOptions {
   /** Larger files are not read. Default 512 MiB (the longest string that V8 can have). */
   readonly maxFileBytes?: number
 }
+
+/** For people: nobody reads more. */
+const MAX_PROBLEMS = 1_000
 
 /** How long to go on before others get a turn. */
 const SLICE_MS = 15
@@ -112,6 +115,7 @@ export class ManifestFiles {
     return [...this.#files.values()].filter(file => !file.wasGood).map(file => file.rank.path)
   }
 
+  /** At most MAX_PROBLEMS and a last one that counts the rest. */
   problems(): Problem[] {
     const found: Problem[] = []
     for (const root of this.#roots) {
@@ -125,7 +129,14 @@ export class ManifestFiles {
         : 'only what could be read of it is used'
       found.push({ where: file.rank.path, field: '', message })
     }
-    return [...found, ...this.#index.problems()]
+    found.push(...this.#index.problems())
+    if (found.length <= MAX_PROBLEMS) return found
+    const more = {
+      where: this.paths.join(' '),
+      field: '',
+      message: `and ${found.length - MAX_PROBLEMS} more problems`,
+    }
+    return [...found.slice(0, MAX_PROBLEMS), more]
   }
 
   /** Kinds that are passed over: once each, not once an object. */
@@ -167,7 +178,7 @@ export class ManifestFiles {
   #rankOf(path: string): FileRank {
     const known = this.#files.get(path)?.rank
     if (known !== undefined) return known
-    const root = this.#roots.findIndex(it => it.path === path || path.startsWith(`${it.path}/`))
+    const root = this.#roots.findIndex(it => it.path === path || it.path === dirname(path))
     return { path, root }
   }
 

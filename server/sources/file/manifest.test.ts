@@ -1,7 +1,12 @@
 import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
 import { describe, it } from 'node:test'
+import { fileURLToPath } from 'node:url'
+import fc from 'fast-check'
 import { objectKey } from '../../objects/types.ts'
 import { readManifest } from './manifest.ts'
+
+const DUMP = fileURLToPath(new URL('../../../examples/cluster/dump.yaml', import.meta.url))
 
 const SERVICE =
   'apiVersion: v1\nkind: Service\nmetadata: {name: NAME, namespace: shop}\nspec:\n  clusterIP: 10.96.0.1\n'
@@ -163,6 +168,27 @@ describe('a manifest file', () => {
 
   it('absurd nesting is damage, not a crash', () => {
     assert.equal(read(`a: ${'['.repeat(100_000)}`).damaged, true)
+  })
+
+  it('a real dump with any damage never throws, and what is wrong has a place', () => {
+    const text = readFileSync(DUMP, 'utf8')
+      .split(/(?<=\n)/)
+      .slice(0, 300)
+      .join('')
+    const edit = fc.record({
+      at: fc.nat(text.length),
+      remove: fc.oneof(fc.nat(5), fc.nat(3000)),
+      insert: fc.string({ unit: fc.constantFrom(...'a1 \n:-#\'"|>[]{},&*!?\t%'), maxLength: 4 }),
+    })
+    fc.assert(
+      fc.property(fc.array(edit, { minLength: 1, maxLength: 3 }), edits => {
+        let damaged = text
+        for (const { at, remove, insert } of edits)
+          damaged = damaged.slice(0, at) + insert + damaged.slice(at + remove)
+        for (const { where } of readManifest(damaged, 'f').problems) assert.match(where, /^f:\d+:\d+$/)
+      }),
+      { numRuns: 30 },
+    )
   })
 
   it('problems are bounded', () => {

@@ -37,8 +37,15 @@ export function readRoot(path: string, index: number): Root {
   }
 }
 
-/** A directory whose events may mean a change, and which names in it; undefined: all of them. */
-export type WatchPlan = ReadonlyMap<string, ReadonlySet<string> | undefined>
+/** What to look for in the events of a directory. */
+export interface WatchedDirectory {
+  /** It is a PATH itself: its manifests count. */
+  readonly isRoot: boolean
+  /** Entries of it (whole paths) that are PATHs, or targets of links. */
+  readonly entries: ReadonlySet<string>
+}
+
+export type WatchPlan = ReadonlyMap<string, WatchedDirectory>
 
 /** Directories of links' targets beyond this many are left to the poll. */
 const MAX_LINK_DIRECTORIES = 64
@@ -48,20 +55,20 @@ const MAX_LINK_DIRECTORIES = 64
  * be replaced by a rename, and the places that symbolic links point to.
  */
 export function watchPlan(roots: readonly Root[]): WatchPlan {
-  const plan = new Map<string, Set<string> | undefined>()
-  const watchEntry = (path: string) => {
-    const parent = dirname(path)
-    const names = plan.has(parent) ? plan.get(parent) : new Set<string>()
-    names?.add(path)
-    plan.set(parent, names)
+  const plan = new Map<string, { isRoot: boolean; readonly entries: Set<string> }>()
+  const directory = (path: string) => {
+    const known = plan.get(path) ?? { isRoot: false, entries: new Set<string>() }
+    plan.set(path, known)
+    return known
   }
+  const watchEntry = (path: string) => directory(dirname(path)).entries.add(path)
   let links = 0
   for (const root of roots) {
     watchEntry(root.path)
     const target = realPath(root.path)
     if (target !== undefined && target !== root.path) watchEntry(target)
     if (root.kind !== 'directory') continue
-    plan.set(root.path, undefined)
+    directory(root.path).isRoot = true
     for (const link of root.links) {
       const file = realPath(link)
       if (file !== undefined && links++ < MAX_LINK_DIRECTORIES) watchEntry(file)

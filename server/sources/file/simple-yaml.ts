@@ -70,6 +70,11 @@ const ODD_KEYS: ReadonlySet<string> = new Set(
   ].concat(['.inf', '.Inf', '.INF']),
 )
 
+const KEY_SLOTS = 512
+const MAX_KNOWN_KEY = 64
+/** A cache for the life of the process: what is in it never changes an answer. */
+const KNOWN_KEYS: (string | undefined)[] = Array(KEY_SLOTS).fill(undefined)
+
 class Reader {
   readonly #text: string
   readonly #end: number
@@ -207,13 +212,27 @@ class Reader {
         if (!this.#isBreak(at + 1)) continue
         if (at - start > MAX_KEY) throw NOT_SIMPLE
         this.#pos = at + 1
-        const key = text.slice(start, at)
-        if (ODD_KEYS.has(key)) throw NOT_SIMPLE
-        return key
+        return this.#key(start, at)
       }
       if (!isKeyChar(c)) return undefined
     }
     return undefined
+  }
+
+  /** The same few keys come again and again: found by their looks they need not be cut out of the text. */
+  #key(start: number, end: number): string {
+    const text = this.#text
+    const length = end - start
+    const slot = (length * 37 + text.charCodeAt(start) * 7 + text.charCodeAt(end - 1)) & (KEY_SLOTS - 1)
+    const known = KNOWN_KEYS[slot]
+    if (known?.length === length && text.startsWith(known, start)) return known
+    const key = text.slice(start, end)
+    if (ODD_KEYS.has(key)) throw NOT_SIMPLE
+    if (length > MAX_KNOWN_KEY) return key
+    // As the engine keeps it for property names: the fastest to look up, and no part of the text.
+    const [own = key] = Object.keys({ [key]: null })
+    KNOWN_KEYS[slot] = own
+    return own
   }
 
   /** Whether white space, or nothing, is at an index. */

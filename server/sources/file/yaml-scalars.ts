@@ -14,8 +14,10 @@ const SPECIAL = /^(?:([-+]?)\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN))$/
 
 /** text is trimmed. */
 export function plainScalar(text: string): PlainScalar {
-  const word = WORDS.get(text)
-  if (word !== undefined) return word
+  if (text.length <= 5) {
+    const word = WORDS.get(text)
+    if (word !== undefined) return word
+  }
   const c = text.charCodeAt(0)
   const numeric = (c >= 0x30 && c <= 0x39) || c === 0x2d || c === 0x2b || c === 0x2e
   return numeric ? (number(text) ?? text) : text
