@@ -16,10 +16,6 @@ export class Rows<T extends KubeObject> {
     this.maxRows = maxRows
   }
 
-  get size(): number {
-    return this.#rows.size
-  }
-
   get(key: string): T | undefined {
     return this.#rows.get(key)?.[0]?.object
   }

@@ -94,16 +94,8 @@ export class Store {
     return this.#slicesOf.get(key)?.values() ?? []
   }
 
-  slices(): IterableIterator<EndpointSlice> {
-    return this.#slices.values()
-  }
-
   node(name: string): Node | undefined {
     return this.#nodes.get(name)
-  }
-
-  nodes(): IterableIterator<Node> {
-    return this.#nodes.values()
   }
 
   serviceCIDRs(): IterableIterator<ServiceCIDR> {
