@@ -14,13 +14,12 @@ failOnLeakedFds()
 
 // enum progress_index of testdata/slow.bpf.c
 const BEGUN = 0
-const STOP = 1
-const ENDED = 2
+const ENDED = 1
 
 /** Loads the slow program; skips the test where bpf_loop (5.17) is missing. */
 const loadSlow = (t: { skip(reason: string): void }) => {
   try {
-    return loadObject(testObject('slow'))
+    return loadObject(testObject('slow'), { constants: { duration_ns: 100_000_000 } })
   } catch (error) {
     if (!(error instanceof VerifierError && /unknown func/.test(error.log))) throw error
     t.skip('no bpf_loop in this kernel')
@@ -28,30 +27,28 @@ const loadSlow = (t: { skip(reason: string): void }) => {
   }
 }
 
-test('a program that runs is waited for while the event loop goes on', { timeout: 30_000 }, async t => {
+test('a program that runs is waited for while the event loop goes on', { timeout: 60_000 }, async t => {
   using object = loadSlow(t)
   if (object === undefined) return
   const progress = memoryMap(object.map('progress'), u64)
-  const runner = new Worker(new URL('./testdata/run-slow.ts', import.meta.url), {
-    workerData: { program: object.program('slow').id },
-  })
-  const exited = new Promise(resolve => runner.once('exit', resolve))
-  while (progress.load64(BEGUN) === 0n) await sleep(1)
-
-  let waited = false
-  const wait = waitForPrograms().then(() => {
-    waited = true
-    return progress.load64(ENDED)
-  })
-  await sleep(100)
-  const early = waited
-  const running = progress.load64(ENDED) === 0n
-  progress.store64(STOP, 1n)
-  const ended = await wait
-  await exited
-  assert.ok(running, 'the program was to be still running')
-  assert.ok(!early)
-  assert.equal(ended, 1n)
+  // On a busy machine the program may have ended before we come to look at it.
+  for (let attempt = 1; attempt <= 20; attempt++) {
+    const runner = new Worker(new URL('./testdata/run-slow.ts', import.meta.url), {
+      workerData: { program: object.program('slow').id },
+    })
+    const exited = new Promise(resolve => runner.once('exit', resolve))
+    let turns = 0
+    while (progress.load64(BEGUN) < attempt) await sleep(1)
+    const ticker = setInterval(() => turns++, 1)
+    const before = progress.load64(ENDED)
+    await waitForPrograms()
+    const after = progress.load64(ENDED)
+    clearInterval(ticker)
+    await exited
+    assert.equal(after, BigInt(attempt))
+    if (before < after && turns > 0) return
+  }
+  assert.fail('the program was never seen running')
 })
 
 test('many who wait share few grace periods', async () => {
