@@ -23,7 +23,7 @@ export type OpenedSocket = { readonly fd: number } | { readonly error: string }
 export type OpenSockets = (requests: readonly ListenRequest[]) => Promise<readonly OpenedSocket[]>
 
 /** A client that holds its connection after the answer is closed in the end: descriptors are bounded. */
-const holdMs = 60_000
+const holdMs = 10_000
 
 /**
  * The servers of all endpoints of a lab: each TCP connection and each datagram is answered with one line. Made

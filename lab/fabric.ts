@@ -1,5 +1,5 @@
 import { familyOf, hostPrefix } from './address.ts'
-import type { IpWork } from './ip-batch.ts'
+import type { IpWork, Sysctls } from './ip-batch.ts'
 import { clientNetns, fabricNetns, nodeNetns, podNetns } from './names.ts'
 import type { ClientState, LabState, NodeState, PodState } from './state.ts'
 
@@ -147,11 +147,18 @@ export function clientRule(state: LabState, client: ClientState): string[] | und
   return ['rule', 'add', 'iif', `c${client.index}`, 'priority', priority, 'lookup', `${nodeTable(node)}`]
 }
 
-/** What a router's namespace must be told before it gets devices: forward, no redirects, no DAD. */
-export const routerSysctls: Readonly<Record<string, string>> = {
-  'net.ipv4.ip_forward': '1',
+/** Of every namespace. A refusal is told each time, not only some times a second. */
+const hostSysctls: Sysctls = {
   'net.ipv4.conf.all.rp_filter': '0',
   'net.ipv4.conf.default.rp_filter': '0',
+  'net.ipv4.icmp_ratelimit': '0',
+  'net.ipv6.icmp.ratelimit': '0',
+}
+
+/** Of a router's, before it gets devices: forward, no redirects, nothing is asked on the links. */
+export const routerSysctls: Sysctls = {
+  ...hostSysctls,
+  'net.ipv4.ip_forward': '1',
   'net.ipv4.conf.all.send_redirects': '0',
   'net.ipv4.conf.default.send_redirects': '0',
   'net.ipv4.conf.all.accept_redirects': '0',
@@ -161,7 +168,7 @@ export const routerSysctls: Readonly<Record<string, string>> = {
   'net.ipv6.conf.default.accept_redirects': '0',
   'net.ipv6.conf.default.accept_ra': '0',
   'net.ipv6.conf.default.accept_dad': '0',
-  'net.ipv6.conf.default.addr_gen_mode': '1', // no link-local address: nothing is asked on the links
+  'net.ipv6.conf.default.addr_gen_mode': '1', // no link-local address
 }
 
 interface HostWiring {
@@ -178,6 +185,7 @@ function wireHost(work: IpWork, host: HostWiring, metric: number): void {
   const { owner, address, device } = host
   const family = familyOf(address)
   const nodad = family === 6 ? ' nodad' : ''
+  work.sysctls.set(host.netns, hostSysctls)
   work.host.push({ owner, text: veth(host.router, device, host.netns, host.index) })
   work
     .within(host.netns)

@@ -12,10 +12,15 @@ export interface IpFailure extends IpLine {
   readonly error: string
 }
 
+/** `net.ipv4.ip_forward` and the like. */
+export type Sysctls = Readonly<Record<string, string>>
+
 /** Lines of work: first those of the host's namespace in order, then each namespace its own. */
 export class IpWork {
   readonly host: IpLine[] = []
   readonly inside = new Map<string, IpLine[]>()
+  /** Set inside a namespace before its lines. */
+  readonly sysctls = new Map<string, Sysctls>()
 
   within(netns: string): IpLine[] {
     let lines = this.inside.get(netns)
@@ -30,14 +35,30 @@ export class IpWork {
 /** Does all that can be done and gives the lines that failed. */
 export async function runIpWork(work: IpWork): Promise<IpFailure[]> {
   const failures = await runIpBatch(work.host)
-  const inside = await mapLimit([...work.inside], 3, ([netns, lines]) => runIpBatch(lines, netns))
+  const inside = await mapLimit([...work.inside], 3, ([netns, lines]) =>
+    runIpBatch(lines, { netns, sysctls: work.sysctls.get(netns) ?? {} }),
+  )
   return failures.concat(...inside)
 }
 
 /** One `ip` process for all the lines; in the host's namespace unless another is named. */
-async function runIpBatch(lines: readonly IpLine[], netns?: string): Promise<IpFailure[]> {
+async function runIpBatch(
+  lines: readonly IpLine[],
+  inside?: { readonly netns: string; readonly sysctls: Sysctls },
+): Promise<IpFailure[]> {
   if (lines.length === 0) return []
-  const enter = netns === undefined ? [] : ['nsenter', `--net=${netnsPath(netns)}`, '--']
+  const enter =
+    inside === undefined
+      ? []
+      : [
+          'nsenter',
+          `--net=${netnsPath(inside.netns)}`,
+          '--',
+          'sh',
+          '-euc',
+          `${sysctlScript(inside.sysctls)}exec "$@"`,
+          'sh',
+        ]
   const input = lines.map(line => `${line.text}\n`).join('')
   const result = await runCommand([...enter, 'ip', '-force', '-batch', '-'], { input })
   if (result.exitCode === 0) return []
@@ -46,7 +67,7 @@ async function runIpBatch(lines: readonly IpLine[], netns?: string): Promise<IpF
     return failed === undefined ? [] : [{ ...failed, error }]
   })
   if (failures.length === 0)
-    throw new KpngError('kernel', `ip in ${netns ?? 'the host'}: ${result.stderr.trim()}`)
+    throw new KpngError('kernel', `ip in ${inside?.netns ?? 'the host'}: ${result.stderr.trim()}`)
   return failures
 }
 
@@ -65,3 +86,9 @@ export function failedLines(stderr: string): Array<{ line: number; error: string
   }
   return failed
 }
+
+/** A shell script that sets them in the namespace that it runs in. */
+export const sysctlScript = (sysctls: Sysctls): string =>
+  Object.entries(sysctls)
+    .map(([key, value]) => `echo ${value} > /proc/sys/${key.replaceAll('.', '/')}\n`)
+    .join('')

@@ -68,8 +68,8 @@ test('every endpoint answers who it is and whom it saw, from everywhere', async 
   ]
   for (const [from, to, pod, source] of cases)
     assert.deepEqual(await lab.probe(from, to, { count: 2 }), answeredBy(pod, source, 2), `${from} to ${to}`)
-  for (const to of ['10.180.0.1:81', '10.180.0.1:81/udp', '[fd00:180::1]:81', '172.30.0.11:80'])
-    assert.deepEqual(await lab.probe('node/n2', to), { ...nobody, refused: 1 }, to)
+  for (const to of ['10.180.0.1:81', '10.180.0.1:81/udp', '[fd00:180::1]:81/udp', '172.30.0.11:80'])
+    assert.deepEqual(await lab.probe('node/n2', to, { count: 20 }), { ...nobody, sent: 20, refused: 20 }, to)
 })
 
 test('nothing leads out of the machine, nor to it', async () => {

@@ -48,6 +48,9 @@ export async function labUp(options: UpOptions): Promise<LabReport> {
     if (path !== undefined && !existsSync(path)) throw new KpngError('io', `${path} does not exist`)
   const replaced = await takeDownLocked(name)
   if (replaced) options.onProgress?.('what there was of it is taken down')
+  const cgroup = labCgroup(name)
+  if (existsSync(cgroup))
+    throw new KpngError('conflict', `${cgroup} is there already and is no lab’s: choose another name`)
   try {
     mkdirSync(labDir(name), { recursive: true, mode: 0o700 })
     const desired = await readDesired(name, options.state, new Map())

@@ -1,6 +1,6 @@
 import { readdirSync } from 'node:fs'
 import { KpngError } from '@kpng/api'
-import { type IpFailure, IpWork, runIpWork } from './ip-batch.ts'
+import { type IpFailure, IpWork, runIpWork, type Sysctls, sysctlScript } from './ip-batch.ts'
 import { labOfNetns, namespaceExists, netnsPath } from './names.ts'
 import { mapLimit, runCommand } from './run-command.ts'
 
@@ -34,18 +34,11 @@ export function namespacesOf(lab: string): string[] {
   }
 }
 
-/** Sets them inside the namespaces and nowhere else. */
-export async function setSysctls(
-  names: readonly string[],
-  values: Readonly<Record<string, string>>,
-): Promise<void> {
-  const script = Object.entries(values)
-    .map(([key, value]) => `echo ${value} > /proc/sys/${key.replaceAll('.', '/')}`)
-    .join('\n')
+/** Sets them inside the namespaces and nowhere else. Throws kernel. */
+export async function setSysctls(names: readonly string[], sysctls: Sysctls): Promise<void> {
   await mapLimit(names, 2, async name => {
-    const result = await runCommand(['nsenter', `--net=${netnsPath(name)}`, '--', 'sh', '-eu'], {
-      input: script,
-    })
-    if (result.exitCode !== 0) throw new KpngError('kernel', `sysctls of ${name}: ${result.stderr.trim()}`)
+    const enter = ['nsenter', `--net=${netnsPath(name)}`, '--', 'sh', '-eu']
+    const { exitCode, stderr } = await runCommand(enter, { input: sysctlScript(sysctls) })
+    if (exitCode !== 0) throw new KpngError('kernel', `sysctls of ${name}: ${stderr.trim()}`)
   })
 }
