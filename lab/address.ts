@@ -1,5 +1,8 @@
 import { isIP, SocketAddress } from 'node:net'
 
+// Not @kpng/server's: the prober and the endpoint server start in half the time without it, and what comes here is
+// typed by a person or said by the kernel, not read from a manifest.
+
 export type AddressFamily = 4 | 6
 
 /** Canonical text of an address: IPv6 as RFC 5952, IPv4-mapped as IPv4. undefined when it is none. */
