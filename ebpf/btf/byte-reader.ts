@@ -3,11 +3,13 @@ import { EbpfError } from '../error.ts'
 /** Little-endian reads from untrusted bytes: what lies outside is a MALFORMED error that says where. */
 export class ByteReader {
   readonly #view: DataView
+  readonly #buffer: Buffer
   readonly #what: string
 
   /** `what` names the input in errors. */
   constructor(bytes: Uint8Array, what: string) {
     this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+    this.#buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
     this.#what = what
   }
 
@@ -45,10 +47,9 @@ export class ByteReader {
   /** NUL-terminated UTF-8. */
   text(offset: number): string {
     this.#within(offset, 1)
-    const buffer = Buffer.from(this.#view.buffer, this.#view.byteOffset, this.#view.byteLength)
-    const end = buffer.indexOf(0, offset)
+    const end = this.#buffer.indexOf(0, offset)
     if (end < 0) throw this.bad(`the text at ${offset} does not end`)
-    return buffer.toString('utf8', offset, end)
+    return this.#buffer.toString('utf8', offset, end)
   }
 
   bad(message: string): EbpfError {

@@ -233,6 +233,24 @@ test('a process of the hint is where a namespace is found that nobody else holds
   assert.equal((await worker.destroySockets([row])).gone, 1)
 })
 
+test('a socket that is bound to a device is destroyed by its device, not without', async t => {
+  const worker = makeWorker(t)
+  const script = [
+    'import socket, sys, time',
+    's = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)',
+    's.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, b"lo")',
+    's.connect(("127.0.0.1", 9))',
+    'print(s.getsockname()[1], flush=True)',
+    'time.sleep(60)',
+  ].join('\n')
+  const holder = spawn('ip', ['netns', 'exec', b.name, 'python3', '-c', script])
+  t.after(() => holder.kill())
+  const [port] = (await once(holder.stdout, 'data')) as [Buffer]
+  const row = await rowOf(b, Number(port.toString()), '127.0.0.1')
+  assert.equal((await worker.destroySockets([row])).gone, 1)
+  assert.equal((await worker.destroySockets([{ ...row, ifindex: 1 }])).destroyed, 1)
+})
+
 test('a wrong hint does not mislead, a namespace that is nowhere is counted', async t => {
   const worker = makeWorker(t)
   const { row, socket } = await connectedInside(t, worker, a)

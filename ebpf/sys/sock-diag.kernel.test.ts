@@ -5,13 +5,11 @@ import { readFileSync } from 'node:fs'
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 import { test } from 'node:test'
 import { Btf } from '../btf/btf.ts'
-import { EbpfError } from '../error.ts'
 import { btfInfo } from './btf.ts'
 import { netlinkError, netlinkHeader } from './netlink.ts'
 import {
   AF_INET,
   AF_INET6,
-  encodeRequest,
   inetDiagMsg,
   inetDiagReqV2,
   inetDiagSockid,
@@ -101,14 +99,6 @@ test('a TCP connection is destroyed: ECONNABORTED here, a reset there', async t 
   assert.equal(diag.destroy(find(diag, AF_INET, TCP, client.localPort ?? 0, port)), 0)
   assert.equal(((await failed)[0] as NodeJS.ErrnoException).code, 'ECONNABORTED')
   await ended
-})
-
-test('an address that is not of the family is refused before the kernel is asked', () => {
-  const socket = { family: AF_INET, proto: UDP, localPort: 1, remotePort: 2, ifindex: 0, cookie: 1n }
-  const four = new Uint8Array(4)
-  const invalid = (error: unknown) => error instanceof EbpfError && error.code === 'INVALID'
-  assert.throws(() => encodeRequest({ ...socket, localAddr: new Uint8Array(16), remoteAddr: four }), invalid)
-  assert.throws(() => encodeRequest({ ...socket, family: 1, localAddr: four, remoteAddr: four }), invalid)
 })
 
 test("layouts written by hand are the running kernel's", () => {
