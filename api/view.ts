@@ -85,15 +85,24 @@ export interface NodeView {
   readonly serviceCIDRs: readonly string[]
 }
 
+/** What a sync says of what was recorded. */
+export interface SyncState {
+  /**
+   * false: rows that were not set may exist all the same, for a source could not be read whole yet. What a previous
+   * backend has left and nobody has set stays. Once a sync was complete, so are all that follow.
+   */
+  readonly complete: boolean
+}
+
 /**
- * The one interface between a brain and a backend, in process. Calls only record what is wanted; `sync` says
- * that what was recorded is consistent (and, the first time, complete: everything not set may be removed).
+ * The one interface between a brain and a backend, in process. Calls only record what is wanted; `sync` says that
+ * what was recorded is consistent and, unless its state says otherwise, complete: everything not set may be removed.
  */
 export interface ViewSink {
   setNode(node: NodeView): void
   setService(service: ServiceView): void
   deleteService(namespace: string, name: string): void
-  sync(): void
+  sync(state?: SyncState): void
 }
 
 /** `namespace/name`: the key of a Service everywhere. */

@@ -5,12 +5,12 @@ import {
   spawn,
 } from 'node:child_process'
 import { mkdirSync, mkdtempSync, readdirSync, renameSync, rmdirSync, rmSync, writeFileSync } from 'node:fs'
-import { request } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type CommandResult, kpngOk, kpngPath } from './lab.ts'
+import { postJson } from './post-json.ts'
 
 let hosts = 0
 
@@ -181,7 +181,7 @@ export class TestAgent implements AsyncDisposable {
     const deadline = performance.now() + 20_000
     for (;;) {
       try {
-        return await postSync(`/run/kpng/${this.instance}/status.sock`)
+        return (await postJson(`/run/kpng/${this.instance}/status.sock`, '/v1/sync')) as AgentAnswer
       } catch (reason) {
         const exited = this.#process?.exitCode !== null
         if (exited || performance.now() > deadline)
@@ -217,16 +217,4 @@ export interface AgentAnswer {
   readonly revision: number
   readonly problems: ReadonlyArray<{ where: string; field: string; message: string }>
   readonly datapath: Record<string, unknown>
-}
-
-function postSync(socketPath: string): Promise<AgentAnswer> {
-  const { promise, resolve, reject } = Promise.withResolvers<AgentAnswer>()
-  const call = request({ socketPath, method: 'POST', path: '/v1/sync', timeout: 60_000 }, response => {
-    text(response).then(body => {
-      if (response.statusCode === 200) resolve(JSON.parse(body) as AgentAnswer)
-      else reject(new Error(`status ${response.statusCode}: ${body}`))
-    }, reject)
-  })
-  call.on('error', reject).end()
-  return promise
 }
