@@ -115,6 +115,19 @@ describe('a hash map', () => {
     assert.deepEqual([error.code, error.written], ['MAP_FULL', 30_000])
   })
 
+  test('a batch with a value that does not fit tells what was written before, also without batch calls', () => {
+    for (const errno of [0, 22]) {
+      using map = create(MapType.HASH, 50_000, MapFlag.NO_PREALLOC)
+      const typed = keyedMap(map, u32, u64)
+      using _ = errno === 0 ? undefined : withoutBatches(errno)
+      const bad: Array<[number, bigint]> = [...range(40_000), [1, -1n]]
+      const error = thrownBy(() => typed.updateBatch(bad))
+      assert.equal(error.code, 'INVALID')
+      assert.ok(error.written !== undefined && error.written > 0, `${error.written}`)
+      assert.equal([...typed.entries()].length, error.written)
+    }
+  })
+
   test('without batch calls in the kernel asks for them once', () => {
     using map = create(MapType.HASH, 100)
     const typed = keyedMap(map, u32, u64)

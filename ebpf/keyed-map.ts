@@ -76,20 +76,28 @@ class KernelMap<K, V> implements KeyedMap<K, V> {
     if (entries.length === 0) return
     this.#observe('update', entries.length)
     let written = 0
-    while (written < entries.length && canBatch(this.#typed.map, 'update')) {
-      const part = entries.slice(written, written + batchLength(this.#typed))
-      const result = writeEntries(this.#typed, part)
-      if (result === undefined) break
-      written += result.count
-      if (result.errno !== 0) {
-        throw this.#error(result.errno, `writing entry ${written} of ${entries.length}`, written)
+    try {
+      while (written < entries.length && canBatch(this.#typed.map, 'update')) {
+        const part = entries.slice(written, written + batchLength(this.#typed))
+        const result = writeEntries(this.#typed, part)
+        if (result === undefined) break
+        written += result.count
+        if (result.errno !== 0) throw this.#error(result.errno, 'writing')
       }
-    }
-    for (const [key, value] of entries.slice(written)) {
-      this.#typed.value.encode(value, this.#value, 0)
-      const result = this.#element(Command.MAP_UPDATE_ELEM, key)
-      if (result < 0) throw this.#error(-result, `writing entry ${written} of ${entries.length}`, written)
-      written++
+      for (const [key, value] of entries.slice(written)) {
+        this.#typed.value.encode(value, this.#value, 0)
+        const result = this.#element(Command.MAP_UPDATE_ELEM, key)
+        if (result < 0) throw this.#error(-result, 'writing')
+        written++
+      }
+    } catch (cause) {
+      if (!(cause instanceof EbpfError)) throw cause
+      const { code, errno, message } = cause
+      throw new EbpfError(code, `${message}, entry ${written} of ${entries.length}`, {
+        ...(errno === undefined ? {} : { errno }),
+        cause,
+        written,
+      })
     }
   }
 
@@ -134,10 +142,8 @@ class KernelMap<K, V> implements KeyedMap<K, V> {
     return bpf(command, attr)
   }
 
-  #error(errno: number, what: string, written?: number): EbpfError {
-    return errnoError(errno, `map ${this.name} (${this.maxEntries} entries): ${what}`, {
-      ...(written === undefined ? {} : { written }),
-    })
+  #error(errno: number, what: string): EbpfError {
+    return errnoError(errno, `map ${this.name} (${this.maxEntries} entries): ${what}`)
   }
 }
 

@@ -67,14 +67,15 @@ export const openLibbpf = (name = NAME): Libbpf => {
     attempt(() => library.func(declaration), `${name} lacks a function`),
   ])
   const found = Object.fromEntries(functions) as Libbpf
-  const [major, minor] = [found.major(), found.minor()]
-  if (major !== LEAST[0] || minor < LEAST[1]) {
-    throw new EbpfError(
-      'LIBBPF',
-      `${name} is version ${major}.${minor}: ${LEAST.join('.')} or later is needed`,
-    )
-  }
+  requireVersion(name, found.major(), found.minor())
   return found
+}
+
+/** Throws LIBBPF for a version that is too old, or of another major number: its functions may differ. */
+export const requireVersion = (name: string, major: number, minor: number): void => {
+  if (major === LEAST[0] && minor >= LEAST[1]) return
+  const least = `${LEAST.join('.')} or a later 1.x is needed`
+  throw new EbpfError('LIBBPF', `${name} is version ${major}.${minor}: ${least}`)
 }
 
 const attempt = <T>(run: () => T, failed: string): T => {
