@@ -908,6 +908,7 @@ export interface StaleSocket {
   readonly family: number
   readonly proto: number
   readonly backend: number
+  readonly ifindex: number
 }
 
 export const staleSocket: StructCodec<StaleSocket> = {
@@ -924,10 +925,10 @@ export const staleSocket: StructCodec<StaleSocket> = {
     family: 52,
     proto: 53,
     backend: 56,
+    ifindex: 60,
   },
   encode(value, into, offset) {
     zero(into, offset + 54, 2)
-    zero(into, offset + 60, 4)
     u64.encode(value.cookie, into, offset)
     u32.encode(value.netns, into, offset + 8)
     u32.encode(value.tgid, into, offset + 12)
@@ -938,6 +939,7 @@ export const staleSocket: StructCodec<StaleSocket> = {
     u8.encode(value.family, into, offset + 52)
     u8.encode(value.proto, into, offset + 53)
     u32.encode(value.backend, into, offset + 56)
+    u32.encode(value.ifindex, into, offset + 60)
   },
   decode(from, offset) {
     return {
@@ -951,6 +953,7 @@ export const staleSocket: StructCodec<StaleSocket> = {
       family: u8.decode(from, offset + 52),
       proto: u8.decode(from, offset + 53),
       backend: u32.decode(from, offset + 56),
+      ifindex: u32.decode(from, offset + 60),
     }
   },
 }

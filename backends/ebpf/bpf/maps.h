@@ -313,7 +313,7 @@ struct stale_socket {
 	__u8 proto;
 	__u16 reserved;
 	__u32 backend;
-	__u32 reserved2;
+	__u32 ifindex; /* of the device that it is bound to (SO_BINDTODEVICE), or 0 */
 };
 
 /* One use of a backend id by a socket: how ids are found again after a restart and known to be free. */

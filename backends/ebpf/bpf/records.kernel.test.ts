@@ -56,6 +56,19 @@ for (const { form, family, prefix, vip, backend, kernelFamily } of [
   })
 }
 
+test('a socket of a dead backend that is bound to a device is found with its device', async () => {
+  const service = datapath.service({ vips: ['10.96.3.1#53'], backends: [a] })
+  markDead(service, a)
+  const client = host.client()
+  await client.call('socket free inet dgram')
+  await client.call('connect free 10.96.3.1 53')
+  await client.call('socket bound inet dgram')
+  await client.call('device bound lo')
+  await client.call('connect bound 10.96.3.1 53')
+  const devices = staleOf(service, a).map(row => row.ifindex)
+  assert.deepEqual(devices.sort(), [0, 1]) // lo is the first device of every namespace
+})
+
 test('sockets of other backends, unconnected and disconnected ones, and TCP are not stale', async () => {
   const service = datapath.service({ vips: ['10.96.1.1#53'], backends: [a] })
   const other = datapath.service({ vips: ['10.96.1.2#53'], backends: [b] })

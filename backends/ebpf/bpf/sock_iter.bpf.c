@@ -30,6 +30,7 @@ static __always_inline void fill_stale(struct stale_socket *row, struct sock *sk
 	row->proto = IPPROTO_UDP;
 	row->local_port = bpf_htons(common->skc_num);
 	row->remote_port = common->skc_dport;
+	row->ifindex = common->skc_bound_dev_if;
 	if (row->family == AF_INET) {
 		store_mapped(row->local_addr, common->skc_rcv_saddr);
 		store_mapped(row->remote_addr, common->skc_daddr);
