@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { TestHost } from '../test/e2e/agent.ts'
 import { kpngPath } from '../test/e2e/lab.ts'
 import { endpointSlice, node, service } from '../test/e2e/manifests.ts'
-import { postJson } from '../test/e2e/post-json.ts'
+import { postJson } from '../test/e2e/unix-http.ts'
 import { type Report, ratio } from './report.ts'
 
 const servicesPerFile = 100

@@ -1,6 +1,6 @@
 import { networkInterfaces } from 'node:os'
 import type { NodeView, Problem, ServiceView, ViewSink } from '@kpng/api'
-import { type BpfMap, keyedMap, memoryMap, waitForPrograms } from '@kpng/ebpf'
+import { type BpfMap, type KeyedMap, keyedMap, memoryMap, perCpuMap, waitForPrograms } from '@kpng/ebpf'
 import type { PinnedMap } from './attach/map-set.ts'
 import { Datapath, type DatapathOptions } from './attach/open-datapath.ts'
 import { SocketRecords } from './attach/socket-records.ts'
@@ -13,6 +13,7 @@ import {
   cfg,
   listEntry,
   maps,
+  Reason,
   serviceName,
   svc4Key,
   svc6Key,
@@ -38,6 +39,13 @@ export interface EbpfBackendOptions extends DatapathOptions {
   readonly onChange: () => void
 }
 
+/** What the backend says of itself. */
+export interface BackendStatus extends ReconcilerStatus {
+  readonly generation: number
+  /** Connections and datagrams by what became of them (enum reason). */
+  readonly reasons: Readonly<Record<string, number>>
+}
+
 /** Typed access to the maps that the reconciler drives. */
 export const datapathMaps = (map: (name: PinnedMap) => BpfMap): DatapathMaps => ({
   svc4: keyedMap(map('svc4'), svc4Key, svcValue),
@@ -61,6 +69,7 @@ export class EbpfBackend implements ViewSink, AsyncDisposable {
   readonly #datapath: Datapath
   readonly #records: SocketRecords
   readonly #reconciler: Reconciler
+  readonly #reasonCount: KeyedMap<number, bigint[]>
   #node: NodeView | undefined
   #attaching: Promise<void> | undefined
   #attached = false
@@ -76,6 +85,7 @@ export class EbpfBackend implements ViewSink, AsyncDisposable {
     this.#options = options
     this.#datapath = datapath
     this.#records = records
+    this.#reasonCount = perCpuMap(datapath.map('reason_count'), maps.reasonCount.key, maps.reasonCount.value)
     this.#reconciler = new Reconciler({
       maps: datapathMaps(name => datapath.map(name)),
       limits: {
@@ -166,8 +176,19 @@ export class EbpfBackend implements ViewSink, AsyncDisposable {
     return [...problems, ...notServed]
   }
 
-  status(): ReconcilerStatus & { readonly generation: number } {
-    return { ...this.#reconciler.status(), generation: this.generation }
+  status(): BackendStatus {
+    return { ...this.#reconciler.status(), generation: this.generation, reasons: this.#reasons() }
+  }
+
+  /** What hooks have decided since the counters began, by reason; those that never happened are left out. */
+  #reasons(): Record<string, number> {
+    const reasons: Record<string, number> = {}
+    for (const [name, reason] of Object.entries(Reason)) {
+      if (reason === Reason.MAX) continue
+      const total = this.#reasonCount.lookup(reason)?.reduce((sum, count) => sum + Number(count), 0) ?? 0
+      if (total > 0) reasons[name] = total
+    }
+    return reasons
   }
 
   /** Ends the work; what is in the kernel goes on. */

@@ -10,7 +10,7 @@ import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type CommandResult, kpngOk, kpngPath } from './lab.ts'
-import { postJson } from './post-json.ts'
+import { getText, postJson } from './unix-http.ts'
 
 let hosts = 0
 
@@ -191,6 +191,10 @@ export class TestAgent implements AsyncDisposable {
         await sleep(20)
       }
     }
+  }
+
+  async metrics(): Promise<string> {
+    return await getText(`/run/kpng/${this.instance}/status.sock`, '/metrics')
   }
 
   /** Ends the agent and waits until it is gone; the datapath stays. Gives the exit code. */

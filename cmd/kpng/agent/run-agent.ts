@@ -11,6 +11,7 @@ import { version } from '../version.ts'
 import { encodeViewDocument } from '../view-document.ts'
 import { type AgentSettings, agentSettings } from './agent-settings.ts'
 import { createLogger } from './logger.ts'
+import { AgentMetrics } from './metrics.ts'
 import { ProblemLog } from './problem-log.ts'
 import { StatusServer } from './status-server.ts'
 import { ViewJournal } from './view-journal.ts'
@@ -112,12 +113,14 @@ class Agent implements AsyncDisposable {
   }
 
   async #begin(logger: Logger): Promise<void> {
+    const metrics = new AgentMetrics(() => this.#backend.status())
     this.#resources.use(
       await StatusServer.listen({
         path: socketPath(this.#settings.instance),
         status: () => this.#status(),
         sync: () => this.sync(),
         view: () => this.#document(),
+        metrics: async () => ({ contentType: metrics.contentType, text: await metrics.text() }),
       }),
     )
     await this.#source.start()

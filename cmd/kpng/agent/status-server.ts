@@ -24,6 +24,7 @@ export interface StatusServerOptions {
   /** Re-reads the sources; resolves when the datapath carries them. */
   sync(): Promise<void>
   view(): Iterable<string>
+  metrics(): Promise<{ readonly contentType: string; readonly text: string }>
 }
 
 /** The status API on a unix socket: mode 0660, no other transport. */
@@ -72,10 +73,16 @@ export class StatusServer implements AsyncDisposable {
         }
         response.end()
         return
+      case 'GET /metrics': {
+        const { contentType, text } = await this.#options.metrics()
+        response.writeHead(200, { 'content-type': contentType })
+        response.end(text)
+        return
+      }
       default:
         request.resume()
         sendJson(response, 404, {
-          error: `no ${request.method} ${request.url}; there are GET /v1/status, GET /v1/view, POST /v1/sync`,
+          error: `no ${request.method} ${request.url}; there are GET /v1/status, GET /v1/view, POST /v1/sync, GET /metrics`,
         })
     }
   }

@@ -1,0 +1,93 @@
+import type { BackendStatus } from '@kpng/backend-ebpf'
+import { collectDefaultMetrics, Gauge, Registry } from 'prom-client'
+
+interface Metric {
+  readonly name: string
+  readonly help: string
+  readonly labelNames?: readonly string[]
+  readonly values: (
+    status: BackendStatus,
+  ) => ReadonlyArray<readonly [labels: Record<string, string>, value: number]>
+}
+
+const one = (value: number): ReadonlyArray<readonly [Record<string, string>, number]> => [[{}, value]]
+
+const metrics: readonly Metric[] = [
+  {
+    name: 'kpng_services',
+    help: 'Services of the node-local view.',
+    values: ({ counts }) => one(counts.services),
+  },
+  {
+    name: 'kpng_services_unfit',
+    help: 'Services that do not fit whole into the maps: reported, and tried again when room appears.',
+    values: ({ counts }) => one(counts.unfit),
+  },
+  {
+    name: 'kpng_services_failing',
+    help: 'Services whose last write to the kernel failed: tried again with backoff.',
+    values: ({ counts }) => one(counts.failing),
+  },
+  {
+    name: 'kpng_used',
+    help: 'Entries in use, by what is bounded.',
+    labelNames: ['resource'],
+    values: status => bounds(status).map(([resource, { used }]) => [{ resource }, used]),
+  },
+  {
+    name: 'kpng_max',
+    help: 'Entries that fit, by what is bounded.',
+    labelNames: ['resource'],
+    values: status => bounds(status).map(([resource, { max }]) => [{ resource }, max]),
+  },
+  {
+    name: 'kpng_reconciler_total',
+    help: 'What the reconciler has done since the agent started, by kind.',
+    labelNames: ['kind'],
+    values: ({ counters }) => Object.entries(counters).map(([kind, value]) => [{ kind }, value]),
+  },
+  {
+    name: 'kpng_datapath_total',
+    help: 'Connections and datagrams that a hook decided on, by reason (enum reason of the datapath).',
+    labelNames: ['reason'],
+    values: ({ reasons }) => Object.entries(reasons).map(([reason, value]) => [{ reason }, value]),
+  },
+]
+
+const bounds = ({
+  counts,
+}: BackendStatus): ReadonlyArray<readonly [string, { used: number; max: number }]> => [
+  ['lists', counts.lists],
+  ['backend_slots_ipv4', counts.ranges.IPv4],
+  ['backend_slots_ipv6', counts.ranges.IPv6],
+  ['backend_ids', counts.backendIds],
+  ['service_port_ids', counts.servicePortIds],
+]
+
+/** The agent's metrics in Prometheus' text format, collected when they are asked for. */
+export class AgentMetrics {
+  readonly #registry = new Registry()
+
+  constructor(status: () => BackendStatus) {
+    collectDefaultMetrics({ register: this.#registry })
+    for (const { name, help, labelNames = [], values } of metrics)
+      new Gauge({
+        name,
+        help,
+        labelNames: [...labelNames],
+        registers: [this.#registry],
+        collect() {
+          this.reset()
+          for (const [labels, value] of values(status())) this.set(labels, value)
+        },
+      })
+  }
+
+  text(): Promise<string> {
+    return this.#registry.metrics()
+  }
+
+  get contentType(): string {
+    return this.#registry.contentType
+  }
+}
