@@ -47,7 +47,7 @@ export interface BackendStatus extends ReconcilerStatus {
 }
 
 /** Typed access to the maps that the reconciler drives. */
-export const datapathMaps = (map: (name: PinnedMap) => BpfMap): DatapathMaps => ({
+const datapathMaps = (map: (name: PinnedMap) => BpfMap): DatapathMaps => ({
   svc4: keyedMap(map('svc4'), svc4Key, svcValue),
   svc6: keyedMap(map('svc6'), svc6Key, svcValue),
   list: memoryMap(map('list'), listEntry),

@@ -1,5 +1,5 @@
 /** Colours only on a terminal, and not where NO_COLOR asks for none (no-color.org). */
-export const colourful = (): boolean => process.stdout.isTTY === true && !process.env.NO_COLOR
+const colourful = (): boolean => process.stdout.isTTY === true && !process.env.NO_COLOR
 
 const paint = (code: number, text: string): string => (colourful() ? `\u001b[${code}m${text}\u001b[0m` : text)
 export const bold = (text: string): string => paint(1, text)

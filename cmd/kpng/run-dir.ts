@@ -2,7 +2,7 @@ import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 
 /** Where agents keep what is not in the kernel; one directory per instance. */
-export const runRoot = '/run/kpng'
+const runRoot = '/run/kpng'
 
 export const runDir = (instance: string): string => join(runRoot, instance)
 export const lockPath = (instance: string): string => join(runDir(instance), 'lock')

@@ -2,7 +2,7 @@ import { readdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 
 /** Everything of an instance is pinned below one directory (DESIGN: links, derived maps, living maps, counters). */
-export const pinRoot = '/sys/fs/bpf/kpng'
+const pinRoot = '/sys/fs/bpf/kpng'
 
 /** Names on a bpf file system have no dots, and instances no underscores. */
 export const instancePath = (instance: string): string => join(pinRoot, instance.replaceAll('.', '_'))
