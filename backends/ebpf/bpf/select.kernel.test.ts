@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import type { Program } from '@kpng/ebpf'
-import { AddrFlag, Reason, type SelectTest, selectTest, Version } from '../bindings.gen.ts'
+import { AddrFlag, Reason, type SelectTest, Version } from '../bindings.gen.ts'
 import { mapped } from './testing/address.ts'
+import { ask as askProgram } from './testing/ask.ts'
 import { assertUniform } from './testing/assert-uniform.ts'
 import { protocols, TestDatapath, type TestService } from './testing/datapath.ts'
+import { duel } from './testing/duel.ts'
 import { startFlipping } from './testing/flip.ts'
 
 let datapath: TestDatapath
@@ -20,30 +22,8 @@ const S = 1_000_000_000n
 const names = (prefix: string, count: number): string[] =>
   Array.from({ length: count }, (_, n) => `${prefix}${n + 1}#80`)
 
-/** One question to the selection core, `repeat` times; the last answer. */
-function ask(vip: string, port: number, options: Partial<SelectTest> = {}, repeat = 1): SelectTest {
-  const question: SelectTest = {
-    vip: mapped(vip),
-    backendAddr: new Uint8Array(16),
-    client: 0n,
-    nowNs: 0n,
-    random: 0,
-    servicePort: 0,
-    backend: 0,
-    vipPort: port,
-    backendPort: 0,
-    generation: 0,
-    proto: protocols.tcp,
-    reason: 0,
-    count: 0,
-    ...options,
-  }
-  const data = new Uint8Array(selectTest.size)
-  selectTest.encode(question, new DataView(data.buffer), 0)
-  const result = program.testRun({ data, repeat })
-  assert.equal(result.retval, 0)
-  return selectTest.decode(new DataView(result.data.buffer, result.data.byteOffset), 0)
-}
+const ask = (vip: string, port: number, options: Partial<SelectTest> = {}, repeat = 1): SelectTest =>
+  askProgram(program, vip, port, options, repeat)
 
 const connections = (service: TestService, backends: readonly string[]): Record<string, number> =>
   Object.fromEntries(backends.map(name => [name, service.count(name).connections]))
@@ -223,4 +203,11 @@ test('affinity finds its backend in a list of 5,000, first and last included', (
   }
   assert.equal(ask('10.96.2.7', 80, { client: 1n, nowNs: S }).backend, service.idOf('10.3.0.0#80'))
   assert.equal(ask('10.96.2.7', 80, { client: 2n, nowNs: S }).backend, service.idOf('10.3.19.135#80'))
+})
+
+test('affinity: two CPUs that see a client first at the same time choose the same backend', async () => {
+  affine('10.96.2.8', 200, 3600)
+  const { ours, theirs } = await duel(program, '10.96.2.8', 80, 2000)
+  assert.deepEqual(ours, theirs)
+  assert.ok(new Set(ours).size > 100)
 })

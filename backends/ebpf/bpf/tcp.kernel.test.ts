@@ -107,6 +107,19 @@ test('a socket that then connects to the backend itself shows the backend', asyn
   assert.equal(service.count(backend).open, 0)
 })
 
+test('a socket that is then refused by a Service is open no more', async () => {
+  const [backend = ''] = backends4
+  const service = datapath.service({ vips: ['10.96.1.9#80'], backends: [backend] })
+  datapath.service({ vips: ['10.96.1.10#80'], backends: [] })
+  const client = host.client()
+  await client.call('socket a inet stream')
+  await client.call('connect a 10.96.1.9 80')
+  await client.call('disconnect a')
+  assert.equal(service.count(backend).open, 1)
+  assert.equal(await client.call('connect a 10.96.1.10 80'), 'ECONNREFUSED')
+  assert.equal(service.count(backend).open, 0)
+})
+
 test('a connect() that the backend refuses is open until close()', async () => {
   const service = datapath.service({ vips: ['10.96.1.6#80'], backends: ['10.1.0.1#9'] })
   const client = host.client()

@@ -185,7 +185,9 @@ export class TestService {
   readonly servicePort: number
   readonly ipv6: boolean
   readonly #ids = new Map<string, number>()
-  #generation = 0
+  readonly #generations = new Map<string, number>()
+  /** First slot of the range last written. */
+  base = 0
 
   constructor(
     datapath: TestDatapath,
@@ -204,8 +206,8 @@ export class TestService {
   /** Gives the id of one backend to another, with a new generation, as for a membership that is long gone. */
   giveId(from: string, to: string): void {
     this.#ids.set(to, this.idOf(from))
+    this.#generations.set(to, (this.#generations.get(from) ?? 0) + 1)
     this.#ids.delete(from)
-    this.#generation++
   }
 
   idOf(backend: string): number {
@@ -222,16 +224,24 @@ export class TestService {
     return { connections: unsigned(connections), datagrams: unsigned(datagrams), open: unsigned(open) }
   }
 
-  /** A new range, not yet in force; gives the word that flips the list to it. */
-  writeBackends(backends: readonly string[], emptyReason: gen.Reason = gen.Reason.NO_ENDPOINTS): bigint {
+  /** A new range (or that at `base`), not yet in force; gives the word that flips the list to it. */
+  writeBackends(
+    backends: readonly string[],
+    emptyReason: gen.Reason = gen.Reason.NO_ENDPOINTS,
+    base = this.#datapath.takeSlots(backends.length),
+  ): bigint {
     if (backends.length === 0) return BigInt(emptyReason)
-    const base = this.#datapath.takeSlots(backends.length)
+    this.base = base
     const slots = backends
-      .map(name => ({ ...split(name), id: this.idOf(name) }))
+      .map(name => ({
+        ...split(name),
+        id: this.idOf(name),
+        generation: this.#generations.get(name) ?? 0,
+      }))
       .sort((a, b) => a.id - b.id)
-      .map(({ address, port, id }) => ({
+      .map(({ address, port, id, generation }) => ({
         address,
-        rest: { port, weight: 0, id, list: this.list, generation: this.#generation, flags: 0 },
+        rest: { port, weight: 0, id, list: this.list, generation, flags: 0 },
       }))
     if (this.ipv6)
       this.#datapath.backend6.write(
