@@ -10,6 +10,8 @@ export class AddressWriter {
   /** Flags in the kernel by address. */
   readonly applied = new Map<string, number>()
   readonly dirty = new Set<string>()
+  /** Touched since the last `add`. */
+  readonly #touched = new Set<string>()
   /** Addresses that found the map full. */
   readonly unfit = new Set<string>()
   readonly #maps: Pick<DatapathMaps, 'addr4' | 'addr6'>
@@ -21,7 +23,10 @@ export class AddressWriter {
   }
 
   touch(addresses: Iterable<string>): void {
-    for (const address of addresses) this.dirty.add(address)
+    for (const address of addresses) {
+      this.dirty.add(address)
+      this.#touched.add(address)
+    }
   }
 
   flags(address: string): number {
@@ -40,11 +45,12 @@ export class AddressWriter {
    */
   async add(breathe: () => Promise<void>): Promise<void> {
     const changes: [string, number][] = []
-    for (const address of this.dirty) {
+    for (const address of this.#touched) {
       const before = this.applied.get(address) ?? 0
       const flags = this.flags(address) | before
       if (flags !== before) changes.push([address, flags])
     }
+    this.#touched.clear()
     if (changes.length > 0) await this.#write(changes, () => {}, breathe)
   }
 

@@ -21,8 +21,10 @@ import type { Tables } from './tables.ts'
 
 /** What became of the Services of one `apply`. */
 export interface Outcome {
-  /** To try again later. */
-  readonly failed: Set<ServiceState>
+  /** To try again later, with what went wrong last. */
+  readonly failed: Map<ServiceState, Problem>
+  /** What there is no room for. */
+  readonly unfit: Map<ServiceState, Map<Resource, Problem>>
   /** To try again after a grace period, which makes room. */
   readonly awaiting: Set<ServiceState>
   /** What has got more room. */
@@ -30,8 +32,6 @@ export interface Outcome {
   /** Memberships of UDP service ports that serve no more. */
   readonly dead: Member[]
 }
-
-type Endpoints = ReadonlyMap<string, EndpointView>
 
 /**
  * Brings the kernel to what some Services want. The order of the writes is what keeps every connection whole:
@@ -43,7 +43,6 @@ export class Applier {
   #names: NameWrite[] = []
   /** One for a list: a later one replaces it. */
   #lists = new Map<ListState, ListJob>()
-  #endpoints = new Map<PortState, Endpoints>()
   #outcome: Outcome = newOutcome()
 
   constructor(tables: Tables, slicer: Slicer) {
@@ -77,14 +76,11 @@ export class Applier {
     left.clear()
     this.#names = []
     this.#lists.clear()
-    this.#endpoints.clear()
     return this.#outcome
   }
 
   /** Ids, list indexes and ranges for a Service, and what to write into them. */
   #prepare(service: ServiceState): void {
-    service.unfit.clear()
-    service.error = undefined
     for (const port of service.ports.values()) {
       port.wanted = false
       for (const list of port.lists) list.wanted = false
@@ -98,12 +94,6 @@ export class Applier {
     if (port === undefined) return
     port.wanted = true
     if (!port.named) this.#name(port, plan)
-    const endpoints = new Map<string, EndpointView>()
-    for (const family of ['IPv4', 'IPv6'] as const) {
-      for (const endpoint of plan.endpoints[family]?.endpoints ?? [])
-        endpoints.set(memberKey(endpoint.address, endpoint.port), endpoint)
-    }
-    this.#endpoints.set(port, endpoints)
     if (port.lists.some(list => list.kind === undefined)) this.#recogniseLists(port, won)
     for (const { family, list: kind } of won) {
       if (port.lists.some(list => list.wanted && list.family === family && list.kind === kind)) continue
@@ -190,7 +180,9 @@ export class Applier {
         if (id === undefined) without++
         else member = this.#tables.addMember(port, { ...id, family, address, port: number })
       }
-      if (member !== undefined) members.set(member.id, member)
+      if (member === undefined) continue
+      member.serves = true
+      members.set(member.id, member)
     }
     if (without > 0) {
       const message = `${port.key}: ${without} of ${endpoints.length} endpoints have no id, all ${backendIds.max} are taken`
@@ -298,19 +290,17 @@ export class Applier {
   }
 
   #settleMembers(port: PortState): void {
-    const endpoints = port.wanted ? this.#endpoints.get(port) : NO_ENDPOINTS
-    // A port that only lost a frontend to another Service: its endpoints have not changed.
-    if (endpoints === undefined) return
-    let inForce: Set<number> | undefined
+    const inForce = new Set(port.lists.flatMap(list => (list.inForce ? list.ids : [])))
+    if (inForce.size === port.members.size) return
+    const endpoints = endpointsOf(port)
     for (const [key, member] of port.members) {
+      if (inForce.has(member.id)) continue
       const endpoint = endpoints.get(key)
       // Ready counts as well: with publishNotReadyAddresses the lists hold what does not serve.
       if (endpoint?.serving || endpoint?.ready) {
         member.serves = true
         continue
       }
-      inForce ??= new Set(port.lists.flatMap(list => (list.inForce ? list.ids : [])))
-      if (inForce.has(member.id)) continue
       if (member.serves && port.protocol === 'UDP') this.#outcome.dead.push(member)
       member.serves = false
       if (endpoint === undefined) this.#tables.dropMember(port, member)
@@ -323,20 +313,30 @@ export class Applier {
       this.#unfit(service, resource, `${what} does not fit: ${text}`)
       return
     }
-    service.error = { where: service.key, field: '', message: `${what}: ${text}` }
-    this.#outcome.failed.add(service)
+    this.#outcome.failed.set(service, { where: service.key, field: '', message: `${what}: ${text}` })
   }
 
   #unfit(service: ServiceState, resource: Resource, message: string): void {
-    const problem: Problem = { where: service.key, field: '', message }
-    service.unfit.set(resource, problem)
+    const unfit = this.#outcome.unfit.get(service) ?? new Map<Resource, Problem>()
+    unfit.set(resource, { where: service.key, field: '', message })
+    this.#outcome.unfit.set(service, unfit)
   }
 }
 
-const NO_ENDPOINTS: Endpoints = new Map()
+/** All endpoints that the Service names for a service port, by member key. */
+function endpointsOf(port: PortState): Map<string, EndpointView> {
+  const plan = port.service.plan?.ports.find(one => one.key === port.key)
+  const endpoints = new Map<string, EndpointView>()
+  for (const selection of Object.values(plan?.endpoints ?? {})) {
+    for (const endpoint of selection.endpoints)
+      endpoints.set(memberKey(endpoint.address, endpoint.port), endpoint)
+  }
+  return endpoints
+}
 
 const newOutcome = (): Outcome => ({
-  failed: new Set(),
+  failed: new Map(),
+  unfit: new Map(),
   awaiting: new Set(),
   room: new Set(),
 

@@ -171,12 +171,12 @@ function property(
 }
 
 describe('whatever happens, after settle each frontend answers as it should', () => {
-  it('with room and no failures', property({ sizes: WIDE, ids: 500, faults: 0 }, 60))
-  it('with one operation in ten failing', property({ sizes: WIDE, ids: 500, faults: 0.1 }, 60))
+  it('with room and no failures', property({ sizes: WIDE, ids: 500, faults: 0 }, 20))
+  it('with one operation in ten failing', property({ sizes: WIDE, ids: 500, faults: 0.1 }, 20))
   const tight: FakeSizes = { frontends: 9, lists: 8, slots: 16, addresses: 6, names: 6 }
-  it('with too little room', property({ sizes: tight, ids: 14, faults: 0 }, 60))
+  it('with too little room', property({ sizes: tight, ids: 14, faults: 0 }, 20))
   it(
     'with too little room and one operation in ten failing',
-    property({ sizes: tight, ids: 14, faults: 0.1 }, 60),
+    property({ sizes: tight, ids: 14, faults: 0.1 }, 20),
   )
 })

@@ -2,6 +2,7 @@ import { type NodeView, type Problem, type ServiceView, serviceKey, type ViewSin
 import { NODE_OWNER } from '../plan/address-table.ts'
 import { type NodePlan, type NodePortAddresses, planNode } from '../plan/node-plan.ts'
 import { type KnownAddress, planService } from '../plan/service-plan.ts'
+import type { Adopted } from './adopted.ts'
 import { Applier, type Outcome } from './applier.ts'
 import { CfgWriter } from './cfg-writer.ts'
 import { Chore } from './chore.ts'
@@ -63,6 +64,9 @@ export class Reconciler implements ViewSink {
     | undefined
   #nodePlan: NodePlan = planNode(undefined, 'primary')
 
+  /** To begin with; undefined when that is done. */
+  #adopted: Adopted | undefined
+  #begun = false
   #revision = 0
   #plannedRevision = 0
   readonly #reachedRevision = { written: 0, settled: 0 }
@@ -128,7 +132,8 @@ export class Reconciler implements ViewSink {
       () => void this.#runLimbo(),
       timing,
     )
-    if (options.adopted !== undefined) seed(this.#tables, this.#cfg, options.adopted)
+    this.#adopted = options.adopted
+    if (options.adopted !== undefined) this.#wake()
   }
 
   setNode(node: NodeView): void {
@@ -151,7 +156,7 @@ export class Reconciler implements ViewSink {
   }
 
   sync(): void {
-    if (this.#revision++ === 0) this.#begin()
+    this.#revision++
     if (this.#incoming.size === 0) this.#incoming = this.#recorded
     else for (const [key, view] of this.#recorded) this.#incoming.set(key, view)
     this.#recorded = new Map()
@@ -272,17 +277,15 @@ export class Reconciler implements ViewSink {
 
   /** The first sync is complete: what was adopted and is not in it is wanted no more. */
   #begin(): void {
-    for (const [key, service] of this.#tables.services) if (service.ports.size > 0) this.#inherit(key)
+    this.#begun = true
+    for (const key of this.#tables.services.keys())
+      if (!this.#incoming.has(key)) this.#incoming.set(key, undefined)
     this.#chores.prune.request()
     this.#chores.cfg.request()
     if (this.#tables.addresses.dirty.size > 0) this.#chores.addresses.request()
     this.#every(this.#times.verifyIntervalMs, () => this.#startVerify())
     this.#every(this.#times.limboIntervalMs, () => this.#limbo.request())
     this.#every(this.#times.unfitRetryMs, () => this.#retryUnfit(undefined))
-  }
-
-  #inherit(key: string): void {
-    if (!this.#recorded.has(key)) this.#recorded.set(key, undefined)
   }
 
   #once(delayMs: number, callback: () => void): void {
@@ -313,8 +316,13 @@ export class Reconciler implements ViewSink {
   async #work(): Promise<void> {
     this.#working = true
     this.#slicer.begin()
-    while (!this.#closed && (await this.#step()));
+    if (this.#adopted !== undefined)
+      await seed(this.#tables, this.#cfg, this.#adopted, () => this.#slicer.breathe())
+    this.#adopted = undefined
+    if (this.#revision > 0 && !this.#begun) this.#begin()
+    while (this.#begun && !this.#closed && (await this.#step()));
     this.#working = false
+    if (!this.#begun) return
     this.#retirement.start()
     this.#checkSettled()
   }
@@ -394,10 +402,20 @@ export class Reconciler implements ViewSink {
     const service = this.#tables.service(key)
     service.view = view
     service.plan = view && planService(view, this.#nodePlan.nodePortFamilies)
+    const before = this.#tables.claims.claims(key)
     const touched = this.#tables.claims.set(key, service.plan?.frontends ?? [])
+    for (const frontend of before) this.#abandon(frontend.key, revision)
     this.#touchAddresses(key, service.plan?.addresses ?? [])
     this.#markDirty(service, revision)
     for (const other of touched) this.#markDirty(this.#tables.service(other), revision)
+  }
+
+  /** A frontend that nobody claims now, but that still leads to one who claimed it before: that one takes it away. */
+  #abandon(key: string, revision: number): void {
+    if (this.#tables.claims.winner(key) !== undefined) return
+    const frontend = this.#tables.frontends.entries.get(key)
+    if (frontend?.port !== undefined) this.#markDirty(frontend.port.service, revision)
+    else if (frontend !== undefined) this.#chores.prune.request()
   }
 
   #touchAddresses(owner: string, addresses: readonly KnownAddress[]): void {
@@ -441,6 +459,8 @@ export class Reconciler implements ViewSink {
     const revisions = chunk.map(service => service.since).filter(since => since > 0)
     const oldest = Math.min(this.#plannedRevision, ...revisions)
     for (const service of chunk) {
+      service.unfit = outcome.unfit.get(service) ?? NOTHING_UNFIT
+      service.error = undefined
       if (outcome.failed.has(service)) continue
       if (outcome.awaiting.has(service)) {
         this.#awaiting.add(service)
@@ -451,7 +471,7 @@ export class Reconciler implements ViewSink {
       if (service.unfit.size > 0) this.#unfit.add(service)
       if (service.unfit.has('service port ids') || service.unfit.has('backend ids')) this.#urgeLimbo()
     }
-    for (const service of outcome.failed) this.#retryLater(service)
+    for (const [service, problem] of outcome.failed) this.#retryLater(service, problem)
     for (const member of outcome.dead) this.#leave(member, oldest)
     for (const service of [...chunk, ...this.#tables.emptied]) this.#forget(service)
     this.#tables.emptied.clear()
@@ -468,7 +488,8 @@ export class Reconciler implements ViewSink {
     this.#tables.services.delete(service.key)
   }
 
-  #retryLater(service: ServiceState): void {
+  #retryLater(service: ServiceState, problem: Problem): void {
+    service.error = problem
     if (this.#dirty.has(service) || this.#going.has(service)) return
     this.#retries++
     this.#awaiting.delete(service)
@@ -537,7 +558,7 @@ export class Reconciler implements ViewSink {
   }
 
   async #runLimbo(): Promise<void> {
-    if (this.#limboRunning) return
+    if (this.#limboRunning || !this.#begun) return
     this.#limboRunning = true
     while (this.#limbo.due && !this.#closed) await this.#limbo.run()
     this.#limboRunning = false
@@ -568,6 +589,8 @@ export class Reconciler implements ViewSink {
     for (const waiter of ready) waiter.resolve()
   }
 }
+
+const NOTHING_UNFIT: ReadonlyMap<Resource, Problem> = new Map()
 
 interface Waiter {
   readonly what: 'settled' | 'written'

@@ -4,13 +4,19 @@ import { type ListState, memberIdKey, type PortState } from './state.ts'
 import type { Tables } from './tables.ts'
 
 /** Begins with what a former agent has left. Nothing is written. */
-export function seed(tables: Tables, cfg: CfgWriter, adopted: Adopted): void {
+export async function seed(
+  tables: Tables,
+  cfg: CfgWriter,
+  adopted: Adopted,
+  breathe: () => Promise<void>,
+): Promise<void> {
   const { ids, contents } = adopted
   const ports = new Map<number, PortState>()
   for (const { id, key, service, protocol } of ids.servicePorts) {
     if (!tables.portIds.adopt(key, id, 0, 'live')) continue
     if (contents !== undefined) tables.names.applied.set(id, key)
     ports.set(id, tables.addPort(tables.service(service), key, id, protocol))
+    await breathe()
   }
   for (const { servicePort, id, generation, address, port: number, family } of ids.members) {
     const port = ports.get(servicePort)
@@ -18,19 +24,21 @@ export function seed(tables: Tables, cfg: CfgWriter, adopted: Adopted): void {
     if (port === undefined) tables.backendIds.block(id)
     else if (tables.backendIds.adopt(key, id, generation, 'live'))
       tables.addMember(port, { id, generation, address, port: number, family })
+    await breathe()
   }
   for (const id of ids.blockedBackends) tables.backendIds.block(id)
   for (const id of ids.blockedServicePorts) tables.portIds.block(id)
   for (const [id, generation] of ids.generations) tables.backendIds.noteGeneration(id, generation)
-  if (contents !== undefined) seedContents(tables, cfg, contents, ports)
+  if (contents !== undefined) await seedContents(tables, cfg, contents, ports, breathe)
 }
 
-function seedContents(
+async function seedContents(
   tables: Tables,
   cfg: CfgWriter,
   contents: AdoptedContents,
   ports: ReadonlyMap<number, PortState>,
-): void {
+  breathe: () => Promise<void>,
+): Promise<void> {
   for (const { index, family, servicePort, base, ids } of contents.lists) {
     const port = ports.get(servicePort)
     const list: ListState = {
@@ -48,6 +56,7 @@ function seedContents(
     }
     // A range that overlaps another is as good as none: what is in it is written elsewhere.
     if (!tables.lists.adopt(list)) tables.lists.adopt({ ...list, ids: [], base: 0, stale: true })
+    await breathe()
   }
   for (const { key, place, value } of contents.frontends) {
     const port = ports.get(value.servicePort)

@@ -34,7 +34,7 @@ export interface ServiceState {
   /** Why the last attempt failed. */
   error: Problem | undefined
   /** Why it is not served whole, though nothing failed. */
-  readonly unfit: Map<Resource, Problem>
+  unfit: ReadonlyMap<Resource, Problem>
 }
 
 export interface PortState {

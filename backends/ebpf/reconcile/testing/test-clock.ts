@@ -1,5 +1,8 @@
 import type { Clock } from '../clock.ts'
 
+/** So many turns of the event loop without an end mean that everybody waits for time to pass. */
+const IDLE_TURNS = 200
+
 /** A clock whose timers fire in order, as soon as nobody has anything else to do. */
 export class TestClock implements Clock {
   #nowMs = 0
@@ -24,7 +27,8 @@ export class TestClock implements Clock {
     promise.then(finish, finish)
     const endMs = this.#nowMs + limitMs
     for (;;) {
-      for (let turn = 0; turn < 8 && !done; turn++) await new Promise(resolve => setImmediate(resolve))
+      for (let turn = 0; turn < IDLE_TURNS && !done; turn++)
+        await new Promise(resolve => setImmediate(resolve))
       if (done) return promise
       if (!this.#fire(endMs)) throw new Error(`nothing happened within ${limitMs} ms`)
     }
@@ -34,7 +38,7 @@ export class TestClock implements Clock {
   async pass(delayMs: number): Promise<void> {
     const endMs = this.#nowMs + delayMs
     do {
-      for (let turn = 0; turn < 8; turn++) await new Promise(resolve => setImmediate(resolve))
+      for (let turn = 0; turn < IDLE_TURNS; turn++) await new Promise(resolve => setImmediate(resolve))
     } while (this.#fire(endMs))
     this.#nowMs = endMs
   }

@@ -50,7 +50,7 @@ export class World {
   readonly #recorded = new Map<string, ServiceView>()
   #recordedNode: NodeView | undefined
   #synced: ReadonlyMap<string, ServiceView> = new Map()
-  #syncedNode: NodeView | undefined
+  #expectation: ReadonlyMap<string, Expected> = new Map()
   readonly #clients: Client[] = []
   /** Contents that each service port's lists may have had: from all that was ever synced. */
   readonly #contents = new Map<string, Set<string>>()
@@ -101,6 +101,8 @@ export class World {
       },
       clock: this.clock,
       random: this.#random,
+      // Every chance to be interrupted is taken, or none: not what the machine's load makes of it.
+      times: { sliceMs: this.#options.seed % 2 === 0 ? 0 : Number.POSITIVE_INFINITY },
       ...(adopted === undefined ? {} : { adopted }),
     })
     this.#attach = async () => {
@@ -130,7 +132,7 @@ export class World {
 
   sync(): void {
     this.#synced = new Map(this.#recorded)
-    this.#syncedNode = this.#recordedNode
+    this.#expectation = expectedFrontends(this.#synced.values(), this.#recordedNode)
     for (const { servicePort, backends, reason } of this.#expected().values()) {
       const contents = this.#contents.get(servicePort) ?? new Set()
       contents.add(backends.length === 0 ? reason : backends.join())
@@ -170,10 +172,7 @@ export class World {
     this.#crash()
     this.#reconciler.close()
     await this.turns(4)
-    const adopted = await adopt(
-      shareMaps(this.#maps, () => undefined),
-      this.kernel.records,
-    )
+    const adopted = await adopt(this.#maps, this.kernel.records)
     this.#running = []
     const next = how.newMaps ? fakeMaps(this.#options.sizes) : undefined
     const before = dumpMaps(this.#maps)
@@ -292,7 +291,7 @@ export class World {
 
   /** At any moment: lists are whole, and ids mean what sockets remember. */
   #checkNow(): void {
-    const maps = shareMaps(this.#maps, () => undefined)
+    const maps = this.#maps
     this.#checkRunning(maps)
     const tight = this.#options.sizes.slots < 64
     for (const { place } of this.#expected().values()) {
@@ -344,8 +343,8 @@ export class World {
     this.#running.push({ maps, place, base: answer.base, slots: answer.slots })
   }
 
-  #expected(): Map<string, Expected> {
-    return expectedFrontends(this.#synced.values(), this.#syncedNode)
+  #expected(): ReadonlyMap<string, Expected> {
+    return this.#expectation
   }
 
   #unfitServices(): Set<string> {
@@ -355,7 +354,7 @@ export class World {
   }
 
   #nameOf(servicePort: number): string | undefined {
-    const name = shareMaps(this.#maps, () => undefined).service.lookup(servicePort)
+    const name = this.#maps.service.lookup(servicePort)
     return name && `${name.namespace}/${name.name}:${name.port}/${name.proto === 17 ? 'UDP' : 'TCP'}`
   }
 }
