@@ -27,7 +27,7 @@ quick: setup-node ## types, lint and the tests that need no privileges, in less 
 	@hack/test quick
 
 format: setup-build ## format and fix what the tools can fix
-	@$(BIN)/biome check --write .
+	@$(NODE) $(BIN)/biome check --write .
 	@clang-format -i $(C_SOURCES)
 
 bytecode: setup-build ## compile the BPF objects
