@@ -29,6 +29,12 @@ static __always_inline bool is_translated(enum reason reason)
 	return reason == REASON_TRANSLATED || reason == REASON_RECORD_FAILED_TCP;
 }
 
+/* Atomic also where the memory is a CPU's own: a hook may be preempted by a task that runs one, too. */
+static __always_inline void increment(__u64 *count)
+{
+	__sync_fetch_and_add(count, 1);
+}
+
 static __always_inline void count_service(const struct outcome *outcome)
 {
 	__u32 id = outcome->service_port;
@@ -41,13 +47,13 @@ static __always_inline void count_service(const struct outcome *outcome)
 		return;
 	if (is_translated(outcome->reason)) {
 		if (outcome->hook == HOOK_CONNECT)
-			count->connections++;
+			increment(&count->connections);
 		else
-			count->datagrams++;
+			increment(&count->datagrams);
 	} else if (outcome->reason == REASON_NO_ENDPOINTS) {
-		count->refused++;
+		increment(&count->refused);
 	} else if (outcome->reason == REASON_NO_LOCAL_ENDPOINTS) {
-		count->unreachable++;
+		increment(&count->unreachable);
 	}
 }
 
@@ -63,9 +69,9 @@ static __always_inline void count_backend(const struct outcome *outcome)
 	if (!count)
 		return;
 	if (outcome->hook == HOOK_CONNECT)
-		__sync_fetch_and_add(&count->connections, 1);
+		increment(&count->connections);
 	else
-		__sync_fetch_and_add(&count->datagrams, 1);
+		increment(&count->datagrams);
 }
 
 static __always_inline void count_reason(__u32 reason)
@@ -73,7 +79,7 @@ static __always_inline void count_reason(__u32 reason)
 	__u64 *count = bpf_map_lookup_elem(&reason_count, &reason);
 
 	if (count)
-		(*count)++;
+		increment(count);
 }
 
 static __always_inline void count_outcome(const struct outcome *outcome)
