@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
+import { Session } from 'node:inspector'
 import { test } from 'node:test'
 import { createMap, openPinnedMap } from './bpf-map.ts'
 import { bytes, u32, u64 } from './codec.ts'
@@ -186,4 +187,19 @@ test('nothing stays open when taking over what was loaded fails', () => {
     return undefined
   })
   assert.throws(() => load(), { code: 'NO_MEMORY' })
+})
+
+test('a program that takes the verifier long loads while the process is profiled', () => {
+  const session = new Session()
+  session.connect()
+  session.post('Profiler.enable')
+  session.post('Profiler.setSamplingInterval', { interval: 500 })
+  session.post('Profiler.start')
+  try {
+    using object = loadObject(testObject('long'))
+    assert.ok(object.program('rounds').info().verifiedInstructions > 100_000)
+  } finally {
+    session.post('Profiler.stop')
+    session.disconnect()
+  }
 })

@@ -8,6 +8,7 @@ import { capturePrints, type Libbpf, libbpf, type Pointer } from './libbpf.ts'
 import { Mapping } from './mapping.ts'
 import { bytesAt, textOf } from './memory.ts'
 import { type ConstantSpec, type ConstantValue, encodeConstant, readConstants } from './rodata.ts'
+import { withoutProfiling } from './signals.ts'
 
 /** A program of an object file: pure data. */
 export interface ProgramSpec {
@@ -147,7 +148,7 @@ export class ObjectFile implements Disposable {
       program.setLog(memory.address + index * LOG_BYTES, LOG_BYTES)
     }
     const lines: string[] = []
-    const result = capturePrints(lines, lib => lib.load(this.#object))
+    const result = withoutProfiling(() => capturePrints(lines, lib => lib.load(this.#object)))
     if (result >= 0) return
     for (const [index, program] of wanted.entries()) {
       const log = textOf(memory.view(index * LOG_BYTES, LOG_BYTES))
