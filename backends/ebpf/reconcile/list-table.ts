@@ -82,6 +82,11 @@ export class ListTable {
     this.#retireIndex(index)
   }
 
+  /** Of nobody, and not about to be: its word must be zero. */
+  isFree(index: number): boolean {
+    return index === 0 || this.#freeIndexes.has(index)
+  }
+
   /** A range for count slots of a list; undefined when there is none. */
   allocate(family: Family, count: number): Block | undefined {
     return this.ranges[family].allocate(count)

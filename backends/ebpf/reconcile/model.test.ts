@@ -87,6 +87,21 @@ const steps: fc.Arbitrary<{ readonly text: string; readonly run: Step }> = fc.on
   },
   {
     weight: 1,
+    arbitrary: fc.constantFrom('repair', 'restart').map(next => ({
+      text: `corrupt, then ${next}`,
+      run: async (world: World) => {
+        world.sync()
+        await world.settle()
+        world.corrupt()
+        world.corrupt()
+        if (next === 'restart') await world.restart({ newMaps: false })
+        await world.repair()
+        world.checkSettled()
+      },
+    })),
+  },
+  {
+    weight: 1,
     arbitrary: fc.boolean().map(newMaps => ({
       text: `restart, new maps: ${newMaps}`,
       run: (world: World) => world.restart({ newMaps }),

@@ -68,6 +68,8 @@ export class Reconciler implements ViewSink {
   #adopted: Adopted | undefined
   #begun = false
   #revision = 0
+  /** Of the oldest sync that is not planned yet. */
+  #incomingRevision = 0
   #plannedRevision = 0
   readonly #reachedRevision = { written: 0, settled: 0 }
   /** To do now; Services that go first, for they make room. */
@@ -157,6 +159,7 @@ export class Reconciler implements ViewSink {
 
   sync(): void {
     this.#revision++
+    if (this.#plannedRevision === this.#revision - 1) this.#incomingRevision = this.#revision
     if (this.#incoming.size === 0) this.#incoming = this.#recorded
     else for (const [key, view] of this.#recorded) this.#incoming.set(key, view)
     this.#recorded = new Map()
@@ -370,7 +373,7 @@ export class Reconciler implements ViewSink {
   /** From views to plans and claims, all of them before anything is written: a claim may move between Services. */
   async #plan(): Promise<void> {
     while (this.#incoming.size > 0 || this.#nodeIncoming !== undefined) {
-      const revision = this.#revision
+      const revision = this.#incomingRevision
       this.#planNode(revision)
       const incoming = this.#incoming
       this.#incoming = new Map()

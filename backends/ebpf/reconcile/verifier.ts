@@ -98,6 +98,8 @@ export class Verifier {
       }
       yield
     }
+    await this.#freeLists()
+    yield
     await this.#names()
     yield
     await this.#addresses('IPv4', maps.addr4.entries(), formatIpv4)
@@ -160,6 +162,17 @@ export class Verifier {
     if (whole) return
     list.stale = true
     this.#repair(list.port?.service)
+  }
+
+  async #freeLists(): Promise<void> {
+    const { list } = this.#tables.maps
+    for (let index = 0; index < list.maxEntries; index++) {
+      if (this.#tables.lists.isFree(index) && list.load64(index) !== 0n) {
+        list.store64(index, 0n)
+        this.repairs++
+      }
+      if (this.#slicer.over) await this.#slicer.breathe()
+    }
   }
 
   async #names(): Promise<void> {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { type NodeView, type ServiceView, serviceKey } from '@kpng/api'
-import type { MapOperation } from '@kpng/ebpf'
+import { EbpfError, type MapOperation } from '@kpng/ebpf'
 import type { RecordRow } from '../../bindings.gen.ts'
 import { adopt } from '../adopt.ts'
 import { type Adopted, idsOnly } from '../adopted.ts'
@@ -55,6 +55,8 @@ export class World {
   /** Contents that each service port's lists may have had: from all that was ever synced. */
   readonly #contents = new Map<string, Set<string>>()
   #random: () => number
+  /** Until the next repair, what is in the maps is nobody's fault. */
+  #corrupted = false
   /** The first check in the middle of an operation that failed: thrown by `settle`, not into what is tested. */
   #failure: Error | undefined
   /** Programs that run: they have loaded a list's word and may still read its slots. */
@@ -84,7 +86,7 @@ export class World {
     const fault = (operation: MapOperation): number | undefined => {
       if (!alive) return 0
       this.counts.operations++
-      this.#failure ??= failureOf(() => this.#checkNow())
+      if (!this.#corrupted) this.#failure ??= failureOf(() => this.#checkNow())
       if (operation.kind === 'lookup' || this.#random() >= this.#options.faults) return undefined
       return Math.floor(this.#random() * (operation.entries + 1)) % Math.max(1, operation.entries)
     }
@@ -159,12 +161,57 @@ export class World {
     this.#reconciler.releaseIds()
   }
 
-  async verify(): Promise<number> {
-    const repaired = await this.clock.until(this.#reconciler.verify())
-    // What was found is repaired by the work that follows.
-    await this.turns(4)
+  /**
+   * Somebody else writes into the maps. Not into names: who loses those loses ids, which is no repair. Without
+   * clients, for an agent that adopts a backend with another port rightly believes that the old one has gone.
+   */
+  corrupt(): void {
+    this.disconnectAll()
+    const maps = this.#maps
+    const pick = <T>(all: readonly T[]): T | undefined => all[Math.floor(this.#random() * all.length)]
+    const index = 1 + Math.floor(this.#random() * 8)
+    const [key4] = pick([...maps.svc4.entries()]) ?? []
+    const [key6] = pick([...maps.svc6.entries()]) ?? []
+    const [address] = pick([...maps.addr4.entries()]) ?? []
+    const value = { list: index, servicePort: 1, affinityTimeoutS: 3, flags: 0, algorithm: 0, maglev: 0 }
+    this.#corrupted = true
+    const acts = [
+      () => key4 !== undefined && maps.svc4.delete(key4),
+      () => key6 !== undefined && maps.svc6.delete(key6),
+      () => key4 !== undefined && maps.svc4.update(key4, value),
+      () => maps.svc4.update({ addr: 7, port: 7, proto: 6, scope: 0 }, value),
+      () => maps.svc6.update({ addr: new Uint8Array(16), port: 7, proto: 17, scope: 0 }, value),
+      () => maps.svc4.update({ addr: 7, port: 7, proto: 132, scope: 1 }, value),
+      () => maps.list.store64(index, 0x0000000300000002n),
+      () => maps.list.store64(index, 0n),
+      () => maps.backend4.write(index, [{ ...maps.backend4.read(index), port: 9 }]),
+      () => maps.backend4.write(index, [{ ...maps.backend4.read(index), list: 60 }]),
+      () => maps.backend6.write(index, [{ ...maps.backend6.read(index), id: 0 }]),
+      () => address !== undefined && maps.addr4.delete(address),
+      () => maps.addr4.update(7, { flags: 4 }),
+      () => maps.cfg.update(0, { cidr4Count: 1, cidr6Count: 0, cidr4: [{ addr: 0, mask: 0 }], cidr6: [] }),
+    ]
+    try {
+      pick(acts)?.()
+    } catch (error) {
+      // No room for what does not belong there.
+      if (!(error instanceof EbpfError && error.code === 'MAP_FULL')) throw error
+    }
+  }
+
+  /** Verification finds what was corrupted, and the work after it repairs it. */
+  async repair(): Promise<void> {
+    await this.settle()
+    await this.clock.until(this.#reconciler.verify())
     await this.clock.pass(20_000)
-    return repaired
+    // An unlucky map may have failed to be read to its end.
+    await this.settle()
+    this.#corrupted = false
+    assert.equal(
+      await this.clock.until(this.#reconciler.verify()),
+      0,
+      'verification finds again what it repaired',
+    )
   }
 
   /** The agent dies on the spot; the next one adopts, into new maps if asked to, and hears everything anew. */
@@ -186,6 +233,7 @@ export class World {
 
   /** A client connects to a frontend, as the programs would let it. */
   connect(): void {
+    if (this.#corrupted) return
     const expected = [...this.#expected().values()]
     const choice = expected[Math.floor(this.#random() * expected.length)]
     if (choice === undefined) return
@@ -240,6 +288,7 @@ export class World {
 
   /** After settle: each frontend answers as the oracle says, unless its Service is reported as not fitting. */
   checkSettled(): void {
+    if (this.#corrupted) return
     this.counts.settled++
     const unfit = this.#unfitServices()
     const expected = this.#expected()
