@@ -35,7 +35,7 @@ enum algorithm {
 /* What became of a connection or datagram, and why. Append only: numbers are in counters and events. */
 enum reason {
 	REASON_NOT_A_SERVICE = 0, /* untouched, never counted */
-	REASON_TRANSLATED = 1,
+	REASON_TRANSLATED = 1, /* counted by service port, not in reason_count */
 	REASON_NO_ENDPOINTS = 2, /* nobody in the cluster can serve: ECONNREFUSED */
 	REASON_NO_LOCAL_ENDPOINTS = 3, /* policy Local and nobody here: EHOSTUNREACH */
 	REASON_UNKNOWN_PORT = 4, /* a ClusterIP, but no such port or protocol: ECONNREFUSED */

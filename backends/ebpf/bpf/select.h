@@ -65,15 +65,15 @@ static __always_inline enum reason select_backend(const struct request *request,
 	struct range range;
 	enum reason reason;
 
-	if (svc->affinity_timeout_s && load_range(svc->list, &range) &&
+	if (unlikely(svc->affinity_timeout_s) && load_range(svc->list, &range) &&
 	    affinity_get(request, svc, &range, family, pick))
 		return REASON_TRANSLATED;
 	reason = pick_random(request, svc->list, family, &range, pick);
 	if (reason != REASON_TRANSLATED)
 		return reason;
-	if (record)
+	if (unlikely(record))
 		avoid_taken(request, &range, svc->list, record, family, pick);
-	if (svc->affinity_timeout_s)
+	if (unlikely(svc->affinity_timeout_s))
 		affinity_put(request, svc, &range, family, pick);
 	return REASON_TRANSLATED;
 }

@@ -51,7 +51,7 @@ static __always_inline enum reason connect_choice(struct bpf_sock_addr *ctx, str
 {
 	struct sk_udp *record = NULL;
 
-	if (request->proto == IPPROTO_UDP) {
+	if (unlikely(request->proto == IPPROTO_UDP)) {
 		record = udp_record_for(ctx, request);
 		if (record && udp_recall(ctx->sk, record, request, svc, true, family, pick))
 			return REASON_TRANSLATED;
@@ -62,7 +62,7 @@ static __always_inline enum reason connect_choice(struct bpf_sock_addr *ctx, str
 static __always_inline enum reason remember(struct bpf_sock_addr *ctx, const struct request *request,
 					    __u32 service_port, const struct pick *pick)
 {
-	if (request->proto == IPPROTO_UDP)
+	if (unlikely(request->proto == IPPROTO_UDP))
 		return udp_remember_connected(ctx, request, service_port, pick) ? REASON_TRANSLATED
 										: REASON_RECORD_FAILED_UDP;
 	if (record_tcp && !tcp_remember(ctx->sk, request, service_port, pick))

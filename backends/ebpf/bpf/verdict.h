@@ -84,7 +84,8 @@ static __always_inline void count_reason(__u32 reason)
 
 static __always_inline void count_outcome(const struct outcome *outcome)
 {
-	count_reason(outcome->reason);
+	if (outcome->reason != REASON_TRANSLATED)
+		count_reason(outcome->reason);
 	count_service(outcome);
 	count_backend(outcome);
 }
