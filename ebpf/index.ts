@@ -6,7 +6,8 @@ export {
   type DynamicValue,
   recordCodecFromBtf,
 } from './btf/dynamic-codec.ts'
-export { type MapBtfInfo, type MapCodecs, mapCodecs } from './btf/map-codecs.ts'
+export { type LayoutOptions, layoutDifference, type TypeOf } from './btf/layout-difference.ts'
+export { type MapBtfInfo, type MapCodecs, mapBtf, mapCodecs } from './btf/map-codecs.ts'
 export { type MapDefinition, mapDefinitions } from './btf/map-definitions.ts'
 export type * from './btf/types.ts'
 export * from './codec.ts'

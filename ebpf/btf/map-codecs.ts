@@ -18,14 +18,16 @@ export interface MapCodecs {
   readonly value: Codec<DynamicValue>
 }
 
-/**
- * Codecs for a map in the kernel, from the BTF that it was made with: for maps that another version pinned. Throws
- * NOT_FOUND for a map without BTF, PERMISSION.
- */
-export function mapCodecs(info: MapBtfInfo): MapCodecs {
+/** The BTF that a map in the kernel was made with. Throws NOT_FOUND for a map without, PERMISSION. */
+export function mapBtf(info: MapBtfInfo): Btf {
   if (info.btfId === 0 || info.btfValueTypeId === 0) {
     throw new EbpfError('NOT_FOUND', `map ${info.name} was made without BTF`)
   }
-  const btf = Btf.parse(readBtf(info.btfId), `BTF of map ${info.name}`)
+  return Btf.parse(readBtf(info.btfId), `BTF of map ${info.name}`)
+}
+
+/** Codecs for a map in the kernel, from its BTF: for maps that another version pinned. Throws as `mapBtf` does. */
+export function mapCodecs(info: MapBtfInfo): MapCodecs {
+  const btf = mapBtf(info)
   return { btf, key: codecFromBtf(btf, info.btfKeyTypeId), value: codecFromBtf(btf, info.btfValueTypeId) }
 }
