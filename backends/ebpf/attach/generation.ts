@@ -2,7 +2,7 @@ import { rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { type BpfMap, EbpfError, openPinnedMap, openProgramById } from '@kpng/ebpf'
 import { attachedProgram } from './links.ts'
-import { checkMap, type DerivedMap, derivedMaps, type PinnedMap } from './map-set.ts'
+import { type DerivedMap, derivedMaps, type MapLayouts, type PinnedMap } from './map-set.ts'
 import { generationPath, pinnedGenerations } from './pin-paths.ts'
 
 /** The derived maps of one generation, all open. Owned by whoever opened them. */
@@ -53,11 +53,12 @@ function openGeneration(
 /** Why a generation cannot be gone on with: another layout or another size. undefined: it can. */
 export function generationMismatch(
   generation: Generation,
+  layouts: MapLayouts,
   entries: Readonly<Partial<Record<PinnedMap, number>>>,
 ): string | undefined {
   try {
     for (const [name, map] of generation.maps)
-      checkMap(`map ${name} of generation ${generation.number}`, map, name, entries[name])
+      layouts.check(`map ${name} of generation ${generation.number}`, map, name, entries[name])
     return undefined
   } catch (reason) {
     if (reason instanceof EbpfError && reason.code === 'LAYOUT') return reason.message

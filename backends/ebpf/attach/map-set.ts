@@ -1,4 +1,15 @@
-import { type BpfMap, checkLayout, EbpfError, mapCodecs, type StructCodec } from '@kpng/ebpf'
+import { readFileSync } from 'node:fs'
+import { basename } from 'node:path'
+import {
+  type BpfMap,
+  Btf,
+  checkLayout,
+  EbpfError,
+  layoutDifference,
+  type MapDefinition,
+  mapBtf,
+  mapDefinitions,
+} from '@kpng/ebpf'
 import { maps } from '../bindings.gen.ts'
 
 /** Rebuilt from the Services at any time: a new generation when the layout or a size changes. */
@@ -58,35 +69,53 @@ export function entriesOf(sizes: Sizes): Readonly<Partial<Record<PinnedMap, numb
 
 const definitions = new Map(Object.values(maps).map(definition => [definition.name, definition]))
 
-/**
- * Throws LAYOUT where a pinned map is not what this version makes: kind, sizes, and the place of each field of its
- * value by the BTF that it was made with. `entries` undefined: any number will do.
- */
-export function checkMap(where: string, map: BpfMap, name: PinnedMap, entries: number | undefined): void {
-  const definition = definitions.get(name)
-  if (definition === undefined) throw new Error(`no map ${name} in the bindings`)
-  const { type, flags } = definition
-  checkLayout(where, map.info, {
-    type,
-    flags,
-    ...('key' in definition ? { keySize: definition.key.size, valueSize: definition.value.size } : {}),
-    ...(entries === undefined ? {} : { maxEntries: entries }),
-  })
-  if (!('key' in definition)) return
-  const codecs = mapCodecs(map.info)
-  checkFields(where, codecs.key, definition.key)
-  checkFields(where, codecs.value, definition.value)
-}
+/** What the maps of an object look like, so that those that another version has pinned can be compared with them. */
+export class MapLayouts {
+  readonly #btf: Btf
+  readonly #declared: ReadonlyMap<string, MapDefinition>
+  /** By id: maps that were made together share one. */
+  readonly #kernelBtf = new Map<number, Btf>()
 
-/** Struct codecs know where their fields are; scalars have none. */
-const offsetsOf = (codec: object): Readonly<Record<string, number>> =>
-  'offsets' in codec ? (codec as Pick<StructCodec<unknown>, 'offsets'>).offsets : {}
+  /** Throws MALFORMED. */
+  constructor(objectPath: string) {
+    this.#btf = Btf.fromElf(readFileSync(objectPath), basename(objectPath))
+    this.#declared = new Map(mapDefinitions(this.#btf).map(definition => [definition.name, definition]))
+  }
 
-function checkFields(where: string, actual: object, expected: object): void {
-  const found = offsetsOf(actual)
-  for (const [field, offset] of Object.entries(offsetsOf(expected))) {
-    if (found[field] === offset) continue
-    const place = found[field] === undefined ? 'missing' : `at ${found[field]}`
-    throw new EbpfError('LAYOUT', `${where}: field ${field} is ${place}, expected at ${offset}`)
+  /**
+   * Throws LAYOUT where a pinned map is not what this version makes: kind, sizes, and each field of its key and
+   * value by the BTF that it was made with. `entries` undefined: any number will do. Living maps may have fields
+   * where there are reserved bytes on the other side: their layouts only grow.
+   */
+  check(where: string, map: BpfMap, name: PinnedMap, entries: number | undefined): void {
+    const definition = definitions.get(name)
+    if (definition === undefined) throw new Error(`no map ${name} in the bindings`)
+    const { type, flags } = definition
+    checkLayout(where, map.info, {
+      type,
+      flags,
+      ...('key' in definition ? { keySize: definition.key.size, valueSize: definition.value.size } : {}),
+      ...(entries === undefined ? {} : { maxEntries: entries }),
+    })
+    const declared = this.#declared.get(name)
+    if (declared?.keyType === undefined || declared.valueType === undefined) return
+    const mayGrow = isLiving(name)
+    const btf = this.#btfOf(where, map)
+    for (const [part, found, expected] of [
+      ['key', map.info.btfKeyTypeId, declared.keyType],
+      ['value', map.info.btfValueTypeId, declared.valueType],
+    ] as const) {
+      const difference = layoutDifference({ btf, id: found }, { btf: this.#btf, id: expected }, { mayGrow })
+      if (difference !== undefined) throw new EbpfError('LAYOUT', `${where}: ${part}: ${difference}`)
+    }
+  }
+
+  #btfOf(where: string, { info }: BpfMap): Btf {
+    if (info.btfId === 0) throw new EbpfError('LAYOUT', `${where}: was made without BTF`)
+    const btf = this.#kernelBtf.get(info.btfId) ?? mapBtf(info)
+    this.#kernelBtf.set(info.btfId, btf)
+    return btf
   }
 }
+
+const isLiving = (name: PinnedMap): name is LivingMap => livingMaps.some(living => living === name)

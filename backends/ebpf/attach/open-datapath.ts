@@ -12,13 +12,13 @@ import {
 import { attachHooks, refuseSharedCgroup } from './links.ts'
 import {
   type CountMap,
-  checkMap,
   countMaps,
   type DerivedMap,
   derivedMaps,
   entriesOf,
   type LivingMap,
   livingMaps,
+  MapLayouts,
   type PinnedMap,
   type Sizes,
 } from './map-set.ts'
@@ -61,9 +61,12 @@ export class Datapath implements Disposable {
     this.#options = options
     this.#resources = resources
     const entries = entriesOf(options.sizes)
+    const sockPath = join(options.objectDirectory, sockObject)
+    const layouts = new MapLayouts(sockPath)
     const current = currentGeneration(options.instance, resources)
     this.#isNew = current === undefined
-    this.newGenerationReason = current === undefined ? undefined : generationMismatch(current, entries)
+    this.newGenerationReason =
+      current === undefined ? undefined : generationMismatch(current, layouts, entries)
     const goOn = current !== undefined && this.newGenerationReason === undefined
     this.#previous = goOn ? undefined : current
     // What is neither in force nor about to be is left from an agent that died while it made it.
@@ -71,12 +74,13 @@ export class Datapath implements Disposable {
     this.generation = goOn ? current.number : Math.max(0, ...pinnedGenerations(options.instance)) + 1
 
     const reuse: Partial<Record<PinnedMap, BpfMap>> = goOn ? Object.fromEntries(current.maps) : {}
-    for (const name of livingMaps) this.#reuseLiving(name, reuse)
-    for (const name of countMaps) this.#reuseCounter(name, entries[name], reuse)
+    for (const name of livingMaps) this.#reuseLiving(name, layouts, reuse)
+    for (const name of countMaps) this.#reuseCounter(name, layouts, entries[name], reuse)
     this.#sock = resources.use(
-      loadObject(join(options.objectDirectory, sockObject), {
+      loadObject(sockPath, {
         reuse,
-        maxEntries: entries,
+        // A living map keeps the size that it was made with.
+        maxEntries: { ...entries, ...sizesOf(livingMaps, reuse) },
         constants: { record_tcp: options.recordTcp, events_enabled: options.events },
       }),
     )
@@ -112,12 +116,13 @@ export class Datapath implements Disposable {
   }
 
   /** Socket records and affinity of another layout cannot be read, and must not be trampled on. */
-  #reuseLiving(name: LivingMap, reuse: Partial<Record<PinnedMap, BpfMap>>): void {
+  #reuseLiving(name: LivingMap, layouts: MapLayouts, reuse: Partial<Record<PinnedMap, BpfMap>>): void {
     const map = openPin(this.#resources, livingPath(this.#options.instance), name)
     if (map === undefined) return
     try {
-      checkMap(`living map ${name}`, map, name, undefined)
+      layouts.check(`living map ${name}`, map, name, undefined)
     } catch (reason) {
+      if (!(reason instanceof EbpfError && reason.code === 'LAYOUT')) throw reason
       throw new KpngError(
         'conflict',
         `the sockets of instance ${this.#options.instance} are recorded in another layout, by another version of kpng: run that version, or run kpng cleanup first (open connections go on, but show their backend’s address)`,
@@ -130,6 +135,7 @@ export class Datapath implements Disposable {
   /** Counters of another size or layout start again at zero; programs that are attached count on in the old map. */
   #reuseCounter(
     name: CountMap,
+    layouts: MapLayouts,
     entries: number | undefined,
     reuse: Partial<Record<PinnedMap, BpfMap>>,
   ): void {
@@ -137,7 +143,7 @@ export class Datapath implements Disposable {
     const map = openPin(this.#resources, path, name)
     if (map === undefined) return
     try {
-      checkMap(`counter ${name}`, map, name, entries)
+      layouts.check(`counter ${name}`, map, name, entries)
       reuse[name] = map
     } catch (reason) {
       if (!(reason instanceof EbpfError && reason.code === 'LAYOUT')) throw reason
@@ -194,3 +200,11 @@ export class Datapath implements Disposable {
     this.#resources[Symbol.dispose]()
   }
 }
+
+const sizesOf = (
+  names: readonly PinnedMap[],
+  maps: Partial<Record<PinnedMap, BpfMap>>,
+): Partial<Record<PinnedMap, number>> =>
+  Object.fromEntries(
+    names.flatMap(name => (maps[name] === undefined ? [] : [[name, maps[name].info.maxEntries]])),
+  )

@@ -1,0 +1,135 @@
+import assert from 'node:assert/strict'
+import { execFileSync } from 'node:child_process'
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { loadObject, openPinnedMap as loadPinned } from '@kpng/ebpf'
+import { failOnLeakedFds, scratchCgroup } from '@kpng/ebpf/testing'
+import type { PinnedMap } from './map-set.ts'
+import { Datapath, type DatapathOptions } from './open-datapath.ts'
+import { countPath, generationPath, livingPath, pinnedGenerations, removePins } from './pin-paths.ts'
+
+failOnLeakedFds()
+
+const bpf = join(import.meta.dirname, '../bpf')
+const build = join(bpf, 'build')
+let count = 0
+
+/** An instance and a cgroup of a test's own. */
+class Scratch implements Disposable {
+  readonly instance = `t${process.pid}-${++count}`
+  readonly #cgroup = scratchCgroup()
+
+  options(changes: Partial<DatapathOptions> = {}): DatapathOptions {
+    return {
+      instance: this.instance,
+      cgroup: this.#cgroup.path,
+      sizes: { maxServicePorts: 64, maxFrontends: 64, maxEndpoints: 64 },
+      recordTcp: true,
+      events: false,
+      protectNodePorts: false,
+      objectDirectory: build,
+      ...changes,
+    }
+  }
+
+  [Symbol.dispose](): void {
+    removePins(this.instance)
+    this.#cgroup[Symbol.dispose]()
+  }
+}
+
+/** Pins maps as a version of kpng would whose maps.h is edited, without any program. */
+function pinAsOtherVersion(
+  directory: string,
+  names: readonly PinnedMap[],
+  edit: (source: string) => string,
+  maxEntries: Partial<Record<PinnedMap, number>> = {},
+): void {
+  const folder = mkdtempSync(join(tmpdir(), 'kpng-maps-'))
+  try {
+    const source = readFileSync(join(bpf, 'maps.h'), 'utf8')
+    const edited = edit(source)
+    if (Object.keys(maxEntries).length === 0) assert.notEqual(edited, source, 'the edit found nothing')
+    writeFileSync(join(folder, 'maps.h'), edited)
+    for (const file of readdirSync(bpf).filter(name => name.endsWith('.h') && name !== 'maps.h'))
+      writeFileSync(join(folder, file), readFileSync(join(bpf, file)))
+    writeFileSync(join(folder, 'maps.c'), '#include "consts.h"\n#include "maps.h"\n')
+    const machine = process.arch === 'arm64' ? 'aarch64' : 'x86_64'
+    const flags = ['-target', 'bpf', '-mcpu=v2', '-O2', '-g', '-std=gnu11']
+    const object = join(folder, 'maps.o')
+    const include = ['-idirafter', `/usr/include/${machine}-linux-gnu`]
+    execFileSync('clang', [...flags, ...include, '-c', join(folder, 'maps.c'), '-o', object])
+    using loaded = loadObject(object, { maxEntries })
+    for (const name of names) loaded.map(name).pin(join(directory, name))
+  } finally {
+    rmSync(folder, { recursive: true })
+  }
+}
+
+const swapInUdpFlow = (source: string): string =>
+  source.replace(
+    /__u32 backend; \/\* id \*\/\n\t__u32 service_port; \/\* id \*\/\n\t__u16 generation;\n\t__u16 flags; \/\* enum udp_flow_flag/,
+    '__u32 service_port;\n\t__u32 backend;\n\t__u16 generation;\n\t__u16 flags; /* enum udp_flow_flag',
+  )
+
+test('socket records of another layout, also inside a nested struct, are refused and left alone', () => {
+  using scratch = new Scratch()
+  pinAsOtherVersion(livingPath(scratch.instance), ['sk_udp'], swapInUdpFlow)
+  assert.throws(
+    () => Datapath.open(scratch.options()),
+    (error: Error) => {
+      assert.match(error.message, /recorded in another layout/)
+      assert.match(String(error.cause), /sk_udp: value: field connected\.backend is at 40, expected at 36/)
+      return true
+    },
+  )
+  assert.deepEqual(readdirSync(livingPath(scratch.instance)), ['sk_udp'])
+})
+
+test('socket records of a version that uses a reserved field are gone on with', () => {
+  using scratch = new Scratch()
+  const grow = (source: string): string =>
+    source.replace(/(struct udp_flow \{[^}]*)\t__u32 reserved;\n/, '$1\t__u32 tries;\n')
+  pinAsOtherVersion(livingPath(scratch.instance), ['sk_udp'], grow)
+  using datapath = Datapath.open(scratch.options())
+  assert.ok(datapath.map('sk_udp').info.id > 0)
+})
+
+test('a living map keeps the size that it has', () => {
+  using scratch = new Scratch()
+  pinAsOtherVersion(livingPath(scratch.instance), ['affinity'], source => source, { affinity: 256 })
+  using datapath = Datapath.open(scratch.options())
+  assert.equal(datapath.map('affinity').info.maxEntries, 256)
+})
+
+test('counters of another layout begin again', () => {
+  using scratch = new Scratch()
+  const edit = (source: string): string =>
+    source.replace(
+      /(struct service_count \{\n)\t__u64 connections;\n\t__u64 datagrams;/,
+      '$1\t__u64 datagrams;\n\t__u64 connections;',
+    )
+  pinAsOtherVersion(countPath(scratch.instance), ['service_count'], edit, { service_count: 64 })
+  using before = loadPinned(join(countPath(scratch.instance), 'service_count'))
+  using datapath = Datapath.open(scratch.options())
+  assert.notEqual(datapath.map('service_count').info.id, before.info.id)
+})
+
+test('derived maps of another layout are left to their programs, and new ones made', () => {
+  using scratch = new Scratch()
+  {
+    using first = Datapath.open(scratch.options())
+    assert.deepEqual([first.isNew, first.generation], [true, 1])
+  }
+  rmSync(join(generationPath(scratch.instance, 1), 'backend4'))
+  const edit = (source: string): string =>
+    source.replace('\t__u32 list;\n\t__u16 generation; /*', '\t__u32 slot_of;\n\t__u16 generation; /*')
+  pinAsOtherVersion(generationPath(scratch.instance, 1), ['backend4'], edit, { backend4: 128 })
+  using second = Datapath.open(scratch.options())
+  assert.match(second.newGenerationReason ?? '', /map backend4 of generation 1: value: field list is missing/)
+  assert.deepEqual(pinnedGenerations(scratch.instance), [1, 2])
+  second.attach()
+  assert.deepEqual(pinnedGenerations(scratch.instance), [2])
+})
