@@ -16,8 +16,8 @@ demo: setup ## a cluster in a lab, a tour of what the proxy does, then the lab i
 	@$(NODE) cmd/kpng/demo/main.ts
 
 test: setup ## the checks, then all tests, privileged ones included, then that nothing was left behind (needs root)
-	@hack/check
-	@hack/test
+	@checked=0; hack/check || checked=1; hack/test || exit 1; \
+	[ $$checked = 0 ] || { echo 'the tests passed, but not the checks: see the beginning' >&2; exit 1; }
 
 check: setup-build ## format, lint, types, dead code, generated code unchanged
 	@hack/check
