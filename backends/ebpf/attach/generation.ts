@@ -1,4 +1,4 @@
-import { rmSync } from 'node:fs'
+import { existsSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { type BpfMap, EbpfError, openPinnedMap, openProgramById } from '@kpng/ebpf'
 import { attachedProgram } from './links.ts'
@@ -21,19 +21,47 @@ export function openPin(resources: DisposableStack, directory: string, name: Pin
   }
 }
 
+/** An agent that swaps its programs meanwhile takes what was found away: looked for again this often. */
+const MAX_ATTEMPTS = 4
+
 /**
  * The generation that the attached programs look into; where nothing is attached the newest whole one; undefined
- * where there is none. Half-made ones are not whole: an agent died while it made them.
+ * where there is none. Half-made ones are not whole: an agent died while it made them. Nothing else stays open.
  */
 export function currentGeneration(instance: string, resources: DisposableStack): Generation | undefined {
-  const whole = pinnedGenerations(instance)
-    .map(number => openGeneration(instance, number, resources))
-    .filter(generation => generation !== undefined)
+  for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
+    const number = currentNumber(instance)
+    if (number === undefined) return undefined
+    const generation = openGeneration(instance, number, resources)
+    if (generation !== undefined) return generation
+  }
+  return undefined
+}
+
+function currentNumber(instance: string): number | undefined {
+  const whole = pinnedGenerations(instance).filter(number =>
+    derivedMaps.every(name => existsSync(join(generationPath(instance, number), name))),
+  )
+  const ids = attachedMapIds(instance)
+  const isAttached = (number: number): boolean => {
+    using resources = new DisposableStack()
+    return ids.has(openPin(resources, generationPath(instance, number), 'svc4')?.info.id ?? 0)
+  }
+  return whole.find(isAttached) ?? whole.at(-1)
+}
+
+/** Of the maps that the attached programs look into. */
+function attachedMapIds(instance: string): ReadonlySet<number> {
   const attached = attachedProgram(instance, 'connect4')
-  if (attached === undefined) return whole.at(-1)
-  using program = openProgramById(attached)
-  const ids = new Set(program.info().mapIds)
-  return whole.find(({ maps }) => ids.has(maps.get('svc4')?.info.id ?? 0)) ?? whole.at(-1)
+  if (attached === undefined) return new Set()
+  try {
+    using program = openProgramById(attached)
+    return new Set(program.info().mapIds)
+  } catch (reason) {
+    // Replaced since the link was asked.
+    if (reason instanceof EbpfError && reason.code === 'NOT_FOUND') return new Set()
+    throw reason
+  }
 }
 
 function openGeneration(
@@ -41,12 +69,14 @@ function openGeneration(
   number: number,
   resources: DisposableStack,
 ): Generation | undefined {
+  using opened = new DisposableStack()
   const maps = new Map<DerivedMap, BpfMap>()
   for (const name of derivedMaps) {
-    const map = openPin(resources, generationPath(instance, number), name)
+    const map = openPin(opened, generationPath(instance, number), name)
     if (map === undefined) return undefined
     maps.set(name, map)
   }
+  resources.use(opened.move())
   return { number, maps }
 }
 

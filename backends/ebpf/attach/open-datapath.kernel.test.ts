@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { loadObject, openPinnedMap as loadPinned } from '@kpng/ebpf'
 import { failOnLeakedFds, scratchCgroup } from '@kpng/ebpf/testing'
-import type { PinnedMap } from './map-set.ts'
+import { derivedMaps, type PinnedMap } from './map-set.ts'
 import { Datapath, type DatapathOptions } from './open-datapath.ts'
 import { countPath, generationPath, livingPath, pinnedGenerations, removePins } from './pin-paths.ts'
 
@@ -67,6 +67,17 @@ function pinAsOtherVersion(
     rmSync(folder, { recursive: true })
   }
 }
+
+/** Ids of the maps that this process has open. */
+const openMapIds = (): number[] =>
+  readdirSync('/proc/self/fdinfo').flatMap(fd => {
+    try {
+      const id = /^map_id:\s*(\d+)/m.exec(readFileSync(`/proc/self/fdinfo/${fd}`, 'utf8'))?.[1]
+      return id === undefined ? [] : [Number(id)]
+    } catch {
+      return [] // the descriptor of the directory itself
+    }
+  })
 
 const swapInUdpFlow = (source: string): string =>
   source.replace(
@@ -132,4 +143,28 @@ test('derived maps of another layout are left to their programs, and new ones ma
   assert.deepEqual(pinnedGenerations(scratch.instance), [1, 2])
   second.attach()
   assert.deepEqual(pinnedGenerations(scratch.instance), [2])
+})
+
+test('of generations that are not gone on with nothing is kept open', () => {
+  using scratch = new Scratch()
+  {
+    using first = Datapath.open(scratch.options())
+    first.attach()
+  }
+  const others: number[] = []
+  for (const number of [2, 3]) {
+    using loaded = loadObject(join(build, 'sock.bpf.o'), { programs: [] })
+    for (const name of derivedMaps.slice(number === 3 ? 4 : 0)) {
+      loaded.map(name).pin(join(generationPath(scratch.instance, number), name))
+      others.push(loaded.map(name).info.id)
+    }
+  }
+  using datapath = Datapath.open(scratch.options())
+  assert.equal(datapath.generation, 1)
+  assert.deepEqual(pinnedGenerations(scratch.instance), [1])
+  const open = new Set(openMapIds())
+  assert.deepEqual(
+    others.filter(id => open.has(id)),
+    [],
+  )
 })
