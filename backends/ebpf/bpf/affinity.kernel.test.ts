@@ -6,18 +6,16 @@ import { SocketHost } from './testing/socket-host.ts'
 const backends4 = Array.from({ length: 8 }, (_, n) => `10.1.0.${n + 1}#80`)
 const backends6 = Array.from({ length: 4 }, (_, n) => `fd01::${n + 1}#80`)
 
+const owned = new AsyncDisposableStack()
 let host: SocketHost
 let datapath: TestDatapath
 
 before(async () => {
-  host = new SocketHost()
+  host = owned.use(new SocketHost())
   await host.serve(...backends4, ...backends6)
-  datapath = new TestDatapath({ cgroup: host.cgroup })
+  datapath = owned.use(new TestDatapath({ cgroup: host.cgroup }))
 })
-after(async () => {
-  datapath[Symbol.dispose]()
-  await host[Symbol.asyncDispose]()
-})
+after(() => owned.disposeAsync())
 
 test('all sockets of a network namespace go to one backend, on every frontend and by every kind of socket', async () => {
   const vips = ['10.96.0.1#80', '192.0.2.1#8080']

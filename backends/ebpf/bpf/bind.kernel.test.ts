@@ -4,21 +4,19 @@ import { AddrFlag, Reason } from '../bindings.gen.ts'
 import { TestDatapath } from './testing/datapath.ts'
 import { SocketHost } from './testing/socket-host.ts'
 
+const owned = new AsyncDisposableStack()
 let host: SocketHost
 let datapath: TestDatapath
 
 before(async () => {
-  host = new SocketHost()
+  host = owned.use(new SocketHost())
   await host.serve('10.1.0.1#80', '192.168.0.1#80', 'fd01::1#80', '10.9.9.9#80')
-  datapath = new TestDatapath({ cgroup: host.cgroup, protectNodePorts: true })
+  datapath = owned.use(new TestDatapath({ cgroup: host.cgroup, protectNodePorts: true }))
   datapath.service({ vips: ['*#30080'], backends: ['10.1.0.1#80'], protocols: ['tcp'] })
   datapath.service({ vips: ['*#30086'], backends: ['fd01::1#80'], protocols: ['tcp'] })
   datapath.setAddress('192.168.0.1', AddrFlag.NODE)
 })
-after(async () => {
-  datapath[Symbol.dispose]()
-  await host[Symbol.asyncDispose]()
-})
+after(() => owned.disposeAsync())
 
 const cases = [
   { family: 'inet', kind: 'stream', address: '0.0.0.0', port: 30080, answer: 'EADDRINUSE' },

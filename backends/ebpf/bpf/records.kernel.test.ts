@@ -7,18 +7,16 @@ import { type Client, SocketHost } from './testing/socket-host.ts'
 
 const [a, b, v6] = ['10.1.0.1#53', '10.1.0.2#54', 'fd01::1#53']
 
+const owned = new AsyncDisposableStack()
 let host: SocketHost
 let datapath: TestDatapath
 
 before(async () => {
-  host = new SocketHost()
+  host = owned.use(new SocketHost())
   await host.serve(a, b, v6)
-  datapath = new TestDatapath({ cgroup: host.cgroup })
+  datapath = owned.use(new TestDatapath({ cgroup: host.cgroup }))
 })
-after(async () => {
-  datapath[Symbol.dispose]()
-  await host[Symbol.asyncDispose]()
-})
+after(() => owned.disposeAsync())
 
 const markDead = (service: TestService, backend: string, generation = 0): void =>
   datapath.dead.update({ backend: service.idOf(backend), generation }, 1)

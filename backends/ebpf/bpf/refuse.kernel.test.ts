@@ -5,6 +5,7 @@ import { ipv4, mapped } from './testing/address.ts'
 import { TestDatapath } from './testing/datapath.ts'
 import { type Client, SocketHost } from './testing/socket-host.ts'
 
+const owned = new AsyncDisposableStack()
 let host: SocketHost
 let datapath: TestDatapath
 
@@ -53,15 +54,12 @@ function fill(target: TestDatapath): void {
 }
 
 before(async () => {
-  host = new SocketHost()
+  host = owned.use(new SocketHost())
   await host.serve(...decoys, ...decoys6, '10.1.0.1#80', '10.1.0.2#80', '192.168.0.1#80', '10.1.0.1#30080')
-  datapath = new TestDatapath({ cgroup: host.cgroup })
+  datapath = owned.use(new TestDatapath({ cgroup: host.cgroup }))
   fill(datapath)
 })
-after(async () => {
-  datapath[Symbol.dispose]()
-  await host[Symbol.asyncDispose]()
-})
+after(() => owned.disposeAsync())
 
 const forms = [
   { form: 'IPv4', family: 'inet', prefix: '10.96.9.' },

@@ -9,14 +9,15 @@ import { protocols, TestDatapath, type TestService } from './testing/datapath.ts
 import { duel } from './testing/duel.ts'
 import { startFlipping } from './testing/flip.ts'
 
+const owned = new DisposableStack()
 let datapath: TestDatapath
 let program: Program
 
 before(() => {
-  datapath = new TestDatapath()
+  datapath = owned.use(new TestDatapath())
   program = datapath.loadSelectTest().program('select_test')
 })
-after(() => datapath[Symbol.dispose]())
+after(() => owned.dispose())
 
 const S = 1_000_000_000n
 const names = (prefix: string, count: number): string[] =>

@@ -7,18 +7,16 @@ import { SocketHost } from './testing/socket-host.ts'
 const backends4 = ['10.1.0.1#80', '10.1.0.2#81', '10.1.0.3#82']
 const backends6 = ['fd01::1#80', 'fd01::2#81']
 
+const owned = new AsyncDisposableStack()
 let host: SocketHost
 let datapath: TestDatapath
 
 before(async () => {
-  host = new SocketHost()
+  host = owned.use(new SocketHost())
   await host.serve(...backends4, ...backends6)
-  datapath = new TestDatapath({ cgroup: host.cgroup })
+  datapath = owned.use(new TestDatapath({ cgroup: host.cgroup }))
 })
-after(async () => {
-  datapath[Symbol.dispose]()
-  await host[Symbol.asyncDispose]()
-})
+after(() => owned.disposeAsync())
 
 const forms = [
   { form: 'an IPv4 socket', family: 'inet', prefix: '', vip: '10.96.0.1', backends: backends4 },
@@ -79,6 +77,25 @@ test('connections of a killed process are open no more', async () => {
   assert.equal(open(), 20)
   await second.kill()
   assert.equal(open(), 0)
+})
+
+test('open counts are exact after processes were killed in the middle of connecting', async () => {
+  const service = datapath.service({ vips: ['10.96.1.11#80'], backends: backends4 })
+  for (let round = 0; round < 8; round++) {
+    const clients = [host.client(), host.client()]
+    for (const client of clients) {
+      // Never answered: the process is gone before.
+      client.call('connects 1000000 inet 10.96.1.11 80').catch(() => undefined)
+    }
+    await new Promise(resolve => setTimeout(resolve, 20 + 10 * round))
+    await Promise.all(clients.map(client => client.kill()))
+  }
+  const counts = backends4.map(name => service.count(name))
+  assert.ok(counts.reduce((sum, { connections }) => sum + connections, 0) > 100)
+  assert.deepEqual(
+    counts.map(({ open }) => open),
+    [0, 0, 0],
+  )
 })
 
 test('a socket that connects to another Service belongs to that', async () => {

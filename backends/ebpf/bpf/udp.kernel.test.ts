@@ -9,18 +9,16 @@ const backends4 = ['10.1.0.1#53', '10.1.0.2#54', '10.1.0.3#55', '10.1.0.4#56']
 const backends6 = ['fd01::1#53', 'fd01::2#54']
 const [a = '', b = '', c = ''] = backends4
 
+const owned = new AsyncDisposableStack()
 let host: SocketHost
 let datapath: TestDatapath
 
 before(async () => {
-  host = new SocketHost()
+  host = owned.use(new SocketHost())
   await host.serve(...backends4, ...backends6)
-  datapath = new TestDatapath({ cgroup: host.cgroup })
+  datapath = owned.use(new TestDatapath({ cgroup: host.cgroup }))
 })
-after(async () => {
-  datapath[Symbol.dispose]()
-  await host[Symbol.asyncDispose]()
-})
+after(() => owned.disposeAsync())
 
 const forms = [
   { form: 'an IPv4 socket', family: 'inet', prefix: '', vip: '10.96.0.1', backends: backends4 },

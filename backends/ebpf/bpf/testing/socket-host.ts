@@ -1,6 +1,6 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { existsSync, mkdirSync, readFileSync, renameSync, rmdirSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, renameSync, rmdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { createInterface, type Interface } from 'node:readline'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -37,7 +37,7 @@ export class Client {
     if (process.stdout === null) throw new Error('the client has no standard output')
     this.#reader = createInterface({ input: process.stdout })
     this.#lines = this.#reader[Symbol.asyncIterator]()
-    this.#ended = new Promise(resolve => process.once('exit', () => resolve()))
+    this.#ended = new Promise(resolve => process.once('exit', () => resolve()).once('error', () => resolve()))
   }
 
   /** The answer to one command of client.c, without "ok"; errors as "ECONNREFUSED". */
@@ -79,9 +79,19 @@ export class SocketHost implements AsyncDisposable {
   constructor() {
     this.name = `kpng-dp${process.pid.toString(36)}${(hosts++).toString(36)}`
     this.cgroup = join(cgroup2Root(), this.name)
-    execFileSync('ip', ['netns', 'add', this.name])
     mkdirSync(this.cgroup)
-    this.#ip(['link set lo up'])
+    try {
+      execFileSync('ip', ['netns', 'add', this.name])
+      this.#ip(['link set lo up'])
+    } catch (reason) {
+      this.#removeNamespace()
+      rmdirSync(this.cgroup)
+      throw reason
+    }
+  }
+
+  #removeNamespace(): void {
+    if (existsSync(`/run/netns/${this.name}`)) execFileSync('ip', ['netns', 'del', this.name])
   }
 
   /** One TCP and one UDP server on each of "10.1.0.1#80", on the loopback of this namespace, outside of the cgroup. */
@@ -120,7 +130,14 @@ export class SocketHost implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await Promise.all(this.#clients.splice(0).map(client => client.kill()))
-    execFileSync('ip', ['netns', 'del', this.name])
+    try {
+      this.#removeNamespace()
+    } finally {
+      await this.#removeCgroup()
+    }
+  }
+
+  async #removeCgroup(): Promise<void> {
     for (let attempt = 0; ; attempt++) {
       try {
         rmdirSync(this.cgroup)
@@ -133,7 +150,3 @@ export class SocketHost implements AsyncDisposable {
     }
   }
 }
-
-/** For tests that want this process itself inside of a namespace's cgroup. */
-export const moveInto = (cgroup: string, pid: number): void =>
-  writeFileSync(join(cgroup, 'cgroup.procs'), `${pid}`)
