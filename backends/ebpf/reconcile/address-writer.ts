@@ -5,9 +5,11 @@ import { deleteEntries, isFull, writeEntries } from './entry-batch.ts'
 import type { DatapathMaps } from './maps.ts'
 import { ipv4, ipv6 } from './rows.ts'
 
+const UNKNOWN = -1
+
 /** The maps addr4 and addr6: addresses that are known whatever the port. */
 export class AddressWriter {
-  /** Flags in the kernel by address. */
+  /** Flags in the kernel by address; UNKNOWN when a failed deletion may have taken it away. */
   readonly applied = new Map<string, number>()
   readonly dirty = new Set<string>()
   /** Touched since the last `add`. */
@@ -47,8 +49,8 @@ export class AddressWriter {
     const changes: [string, number][] = []
     for (const address of this.#touched) {
       const before = this.applied.get(address) ?? 0
-      const flags = this.flags(address) | before
-      if (flags !== before) changes.push([address, flags])
+      const flags = this.flags(address) | (before === UNKNOWN ? 0 : before)
+      if (flags !== 0 && flags !== before) changes.push([address, flags])
     }
     this.#touched.clear()
     if (changes.length > 0) await this.#write(changes, () => {}, breathe)
@@ -114,7 +116,10 @@ export class AddressWriter {
         .map(address => ({
           key: keyOf(address),
           done: () => void this.applied.delete(address),
-          failed: (error: unknown) => void errors.push(error),
+          failed: (error: unknown) => {
+            this.applied.set(address, UNKNOWN)
+            errors.push(error)
+          },
         }))
     await deleteEntries(this.#maps.addr4, rows('IPv4', ipv4), breathe)
     await deleteEntries(this.#maps.addr6, rows('IPv6', ipv6), breathe)

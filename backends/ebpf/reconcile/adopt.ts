@@ -3,6 +3,7 @@ import type { Backend4, Backend6, Cfg, RecordRow, Svc4Key, Svc6Key, SvcValue } f
 import { familyOf, formatIpv4, formatIpv6 } from '../plan/address.ts'
 import { orderOf } from '../plan/buddy.ts'
 import type { Adopted, AdoptedFrontend, AdoptedList, AdoptedMember, AdoptedServicePort } from './adopted.ts'
+import type { DeadBackend } from './hooks.ts'
 import type { DatapathMaps } from './maps.ts'
 import { keyOfName } from './name-table.ts'
 import {
@@ -52,6 +53,7 @@ class Reader {
   /** Ids of memberships by service port, address and port. */
   readonly #memberIds = new Map<string, number>()
   readonly #generations = new Map<number, number>()
+  readonly #strays: DeadBackend[] = []
   readonly #blockedBackends = new Set<number>()
   readonly #blockedServicePorts = new Set<number>()
 
@@ -72,7 +74,7 @@ class Reader {
         continue
       }
       keys.add(key)
-      this.#ports.set(id, { id, key, service: `${name.namespace}/${name.name}`, protocol })
+      this.#ports.set(id, { id, key, service: `${name.namespace}/${name.name}`, protocol, name })
       await this.#slicer.breathe()
     }
   }
@@ -198,9 +200,14 @@ class Reader {
       const known = this.#members.get(slot.id)
       if (known === undefined && this.#ports.has(servicePort) && this.#mayAdopt(servicePort, slot))
         this.#adoptMember(servicePort, slot)
-      else if (known === undefined) this.#blockedBackends.add(slot.id)
+      else if (known === undefined) this.#stray(row)
       await this.#slicer.breathe()
     }
+  }
+
+  #stray({ backend: id, generation, proto, connected }: RecordRow): void {
+    this.#blockedBackends.add(id)
+    if (transportOf(proto) === 'UDP' && connected === 1) this.#strays.push({ id, generation })
   }
 
   async affinity(): Promise<void> {
@@ -224,6 +231,7 @@ class Reader {
         members: [...this.#members.values()],
         blockedBackends: this.#blockedBackends,
         blockedServicePorts: this.#blockedServicePorts,
+        strays: this.#strays,
         generations: this.#generations,
       },
       contents: {

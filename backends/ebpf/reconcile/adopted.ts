@@ -1,6 +1,7 @@
 import type { Family } from '@kpng/api'
-import type { Cfg, Svc4Key, Svc6Key, SvcValue } from '../bindings.gen.ts'
+import type { Cfg, ServiceName, Svc4Key, Svc6Key, SvcValue } from '../bindings.gen.ts'
 import type { Transport } from '../plan/service-plan.ts'
+import type { DeadBackend } from './hooks.ts'
 import type { FrontendPlace, Slot } from './rows.ts'
 
 /** What a former agent has left: plain data, read from its maps by `adopt`. */
@@ -18,6 +19,8 @@ export interface AdoptedIds {
   /** Ids that something remembers, nobody knows for whom. */
   readonly blockedBackends: ReadonlySet<number>
   readonly blockedServicePorts: ReadonlySet<number>
+  /** Backends of connected UDP sockets of which nobody knows whose they are: nobody would move them on later. */
+  readonly strays: readonly DeadBackend[]
   /** Last generation seen by backend id. */
   readonly generations: ReadonlyMap<number, number>
 }
@@ -28,6 +31,7 @@ export interface AdoptedServicePort {
   /** `namespace/name`. */
   readonly service: string
   readonly protocol: Transport
+  readonly name: ServiceName
 }
 
 export interface AdoptedMember extends Slot {

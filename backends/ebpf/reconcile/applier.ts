@@ -9,6 +9,7 @@ import type { NameWrite } from './name-table.ts'
 import { protocolNumber, sameSvcValue } from './rows.ts'
 import type { Slicer } from './slicer.ts'
 import {
+  type FrontendState,
   type ListState,
   type Member,
   memberIdKey,
@@ -93,7 +94,7 @@ export class Applier {
     const port = service.ports.get(plan.key) ?? this.#newPort(service, plan)
     if (port === undefined) return
     port.wanted = true
-    if (!port.named) this.#name(port, plan)
+    if (!port.named) this.#name(port)
     if (port.lists.some(list => list.kind === undefined)) this.#recogniseLists(port, won)
     for (const { family, list: kind } of won) {
       if (port.lists.some(list => list.wanted && list.family === family && list.kind === kind)) continue
@@ -112,19 +113,20 @@ export class Applier {
   #newPort(service: ServiceState, plan: ServicePortPlan): PortState | undefined {
     const { portIds } = this.#tables
     const id = portIds.acquire(plan.key)?.id
-    if (id !== undefined) return this.#tables.addPort(service, plan.key, id, plan.protocol)
+    const { key, protocol, namespace, name, port: text } = plan
+    const row = { namespace, name, port: text, proto: protocolNumber(protocol) }
+    if (id !== undefined) return this.#tables.addPort(service, { key, id, protocol, name: row })
     this.#unfit(service, 'service port ids', `${plan.key}: all ${portIds.max} service port ids are taken`)
     return undefined
   }
 
-  #name(port: PortState, { namespace, name, port: text, protocol }: ServicePortPlan): void {
+  #name(port: PortState): void {
     const done = (): void => {
       port.named = true
     }
     const failed = (error: unknown): void =>
       this.#failed(port.service, error, 'service', `the name of ${port.key}`)
-    const row = { namespace, name, port: text, proto: protocolNumber(protocol) }
-    this.#names.push({ id: port.id, name: row, done, failed })
+    this.#names.push({ id: port.id, name: port.name, done, failed })
   }
 
   /** An adopted list is what all of its frontends want it to be; where they disagree it is given up. */
@@ -260,13 +262,7 @@ export class Applier {
         continue
       }
       const value = svcValueOf(list, port, plans.get(servicePort)?.affinityTimeoutSeconds ?? 0)
-      if (
-        applied !== undefined &&
-        applied.list === list &&
-        applied.port === port &&
-        sameSvcValue(applied.value, value)
-      )
-        continue
+      if (applied !== undefined && leadsTo(applied, port, list, value)) continue
       const place = { family, address, port: number, protocol }
       writes.push({ key, place, value, port, list, failed })
     }
@@ -322,6 +318,9 @@ export class Applier {
     this.#outcome.unfit.set(service, unfit)
   }
 }
+
+const leadsTo = (applied: FrontendState, port: PortState, list: ListState, value: SvcValue): boolean =>
+  applied.list === list && applied.port === port && !applied.doubtful && sameSvcValue(applied.value, value)
 
 /** All endpoints that the Service names for a service port, by member key. */
 function endpointsOf(port: PortState): Map<string, EndpointView> {

@@ -60,6 +60,11 @@ export class FrontendTable {
     if (frontend !== undefined) this.entries.set(key, { ...frontend, value })
   }
 
+  #doubt(key: string): void {
+    const frontend = this.entries.get(key)
+    if (frontend !== undefined) this.entries.set(key, { ...frontend, doubtful: true })
+  }
+
   /** Deletes one frontend that belongs to nobody. */
   remove(key: string): void {
     const place = this.entries.get(key)?.place
@@ -109,7 +114,12 @@ export class FrontendTable {
     ) => {
       const rows = deletes.flatMap(({ key, failed }) => {
         const place = this.entries.get(key)?.place
-        return place?.family === family ? [{ key: keyOf(place), done: () => this.forget(key), failed }] : []
+        if (place?.family !== family) return []
+        const refused = (error: unknown): void => {
+          this.#doubt(key)
+          failed(error)
+        }
+        return [{ key: keyOf(place), done: () => this.forget(key), failed: refused }]
       })
       await deleteEntries(map, rows, breathe)
     }

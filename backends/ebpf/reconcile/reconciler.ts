@@ -7,7 +7,8 @@ import { Applier, type Outcome } from './applier.ts'
 import { CfgWriter } from './cfg-writer.ts'
 import { Chore } from './chore.ts'
 import { type BackoffOptions, backoffMs, type Clock, systemClock } from './clock.ts'
-import type { ReconcilerHooks } from './hooks.ts'
+import { isFull } from './entry-batch.ts'
+import type { DeadBackend, ReconcilerHooks } from './hooks.ts'
 import { releaseLimbo } from './limbo.ts'
 import { DEFAULT_TIMES, type ReconcilerOptions, type ReconcilerTimes } from './options.ts'
 import { Retirement } from './retirement.ts'
@@ -15,7 +16,7 @@ import { cfgOf } from './rows.ts'
 import { seed } from './seed.ts'
 import { Slicer } from './slicer.ts'
 import { StaleSockets } from './stale-sockets.ts'
-import type { Member, Resource, ServiceState } from './state.ts'
+import type { PortState, Resource, ServiceState } from './state.ts'
 import type { ReconcilerStatus } from './status.ts'
 import { Tables } from './tables.ts'
 import { Verifier } from './verifier.ts'
@@ -67,6 +68,9 @@ export class Reconciler implements ViewSink {
   /** To begin with; undefined when that is done. */
   #adopted: Adopted | undefined
   #begun = false
+  /** Adopted service ports whose names are not in the maps. */
+  readonly #unnamed = new Set<PortState>()
+  readonly #strays: DeadBackend[] = []
   #revision = 0
   /** Of the oldest sync that is not planned yet. */
   #incomingRevision = 0
@@ -83,7 +87,7 @@ export class Reconciler implements ViewSink {
   readonly #unfit = new Set<ServiceState>()
   /** Services that the applier has in hand. */
   #chunk: readonly ServiceState[] = []
-  readonly #leaving = new Set<{ readonly member: Member; readonly revision: number }>()
+  readonly #leaving = new Set<{ readonly dead: DeadBackend; readonly revision: number }>()
   #waiters: Waiter[] = []
   #working = false
   #scheduled = false
@@ -281,6 +285,9 @@ export class Reconciler implements ViewSink {
   /** The first sync is complete: what was adopted and is not in it is wanted no more. */
   #begin(): void {
     this.#begun = true
+    for (const { ports } of this.#tables.services.values())
+      for (const port of ports.values()) if (!port.named) this.#unnamed.add(port)
+    for (const dead of this.#strays) this.#leave(dead, this.#revision)
     for (const key of this.#tables.services.keys())
       if (!this.#incoming.has(key)) this.#incoming.set(key, undefined)
     this.#chores.prune.request()
@@ -321,13 +328,37 @@ export class Reconciler implements ViewSink {
     this.#slicer.begin()
     if (this.#adopted !== undefined)
       await seed(this.#tables, this.#cfg, this.#adopted, () => this.#slicer.breathe())
+    for (const stray of this.#adopted?.ids.strays ?? []) this.#strays.push(stray)
     this.#adopted = undefined
     if (this.#revision > 0 && !this.#begun) this.#begin()
-    while (this.#begun && !this.#closed && (await this.#step()));
+    if (this.#begun && (await this.#carryNames())) while (!this.#closed && (await this.#step()));
     this.#working = false
     if (!this.#begun) return
     this.#retirement.start()
     this.#checkSettled()
+  }
+
+  /**
+   * In new maps the names of adopted ids come first, whatever becomes of their Services: there was room for them
+   * in the old ones, and the next agent knows sockets by them. Gives false when it must be tried again.
+   */
+  async #carryNames(): Promise<boolean> {
+    let again = false
+    const writes = [...this.#unnamed].map(port => ({
+      id: port.id,
+      name: port.name,
+      done: () => {
+        port.named = true
+        this.#unnamed.delete(port)
+      },
+      failed: (error: unknown) => {
+        if (isFull(error)) this.#unnamed.delete(port)
+        else again = true
+      },
+    }))
+    if (writes.length > 0) await this.#tables.names.write(writes, () => this.#slicer.breathe())
+    if (again) this.#once(backoffMs(this.#retries++ % 8, this.#backoff, this.#random), () => this.#wake())
+    return !again
   }
 
   /** Gives false when there is nothing left to do. */
@@ -504,12 +535,12 @@ export class Reconciler implements ViewSink {
   }
 
   /** Its sockets are destroyed when no running program can make another one. */
-  #leave(member: Member, revision: number): void {
-    const leaving = { member, revision }
+  #leave(dead: DeadBackend, revision: number): void {
+    const leaving = { dead, revision }
     this.#leaving.add(leaving)
     this.#retirement.add(undefined, () => {
       this.#leaving.delete(leaving)
-      this.#stale.add(member, leaving.revision)
+      this.#stale.add(dead, leaving.revision)
     })
   }
 

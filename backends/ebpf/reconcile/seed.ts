@@ -12,10 +12,10 @@ export async function seed(
 ): Promise<void> {
   const { ids, contents } = adopted
   const ports = new Map<number, PortState>()
-  for (const { id, key, service, protocol } of ids.servicePorts) {
+  for (const { id, key, service, protocol, name } of ids.servicePorts) {
     if (!tables.portIds.adopt(key, id, 0, 'live')) continue
     if (contents !== undefined) tables.names.applied.set(id, key)
-    ports.set(id, tables.addPort(tables.service(service), key, id, protocol))
+    ports.set(id, tables.addPort(tables.service(service), { key, id, protocol, name }))
     await breathe()
   }
   for (const { servicePort, id, generation, address, port: number, family } of ids.members) {

@@ -1,5 +1,5 @@
 import type { Family, Problem, ServiceView } from '@kpng/api'
-import type { SvcValue } from '../bindings.gen.ts'
+import type { ServiceName, SvcValue } from '../bindings.gen.ts'
 import type { ListKind, ServicePlan, Transport } from '../plan/service-plan.ts'
 import type { FrontendPlace, Slot } from './rows.ts'
 
@@ -41,6 +41,8 @@ export interface PortState {
   readonly key: string
   readonly id: number
   readonly protocol: Transport
+  /** Its row in the map service. */
+  readonly name: ServiceName
   readonly service: ServiceState
   /** Whether the `service` map has its name. */
   named: boolean
@@ -91,6 +93,8 @@ export interface FrontendState {
   readonly port: PortState | undefined
   /** undefined: adopted, leads to no list known. */
   readonly list: ListState | undefined
+  /** A failed deletion may have taken it away: to be written, or deleted, once more. */
+  readonly doubtful?: boolean
 }
 
 export const memberKey = (address: string, port: number): string => `${address} ${port}`

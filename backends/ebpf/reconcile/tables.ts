@@ -67,18 +67,17 @@ export class Tables {
     return service
   }
 
-  addPort(service: ServiceState, key: string, id: number, protocol: PortState['protocol']): PortState {
+  addPort(service: ServiceState, identity: Pick<PortState, 'key' | 'id' | 'protocol' | 'name'>): PortState {
+    const { key, id } = identity
     const named = this.names.applied.get(id) === key
     const port: PortState = {
-      key,
-      id,
-      protocol,
+      ...identity,
       service,
       named,
       wanted: false,
       members: new Map(),
       lists: [],
-      frontends: new Set<string>(),
+      frontends: new Set(),
     }
     service.ports.set(key, port)
     return port
