@@ -54,3 +54,14 @@ test('without a snapshot a lab without processes is a leftover, a running one is
   )
   assert.deepEqual(strays([trace('BPF prog', '3 cgroup_device other')]), [])
 })
+
+test('what somebody else is at work with is not left behind', () => {
+  const work = [
+    trace('attended', '77 python3 servers.py (cgroup /kpng-h123/inner)', '77'),
+    trace('cgroup', '/sys/fs/cgroup/kpng-h123'),
+    trace('network namespace', '/run/netns/kpng-h123'),
+  ]
+  assert.deepEqual(leftBehind([], work), [])
+  assert.deepEqual(strays(work), [])
+  assert.equal(leftBehind([], work.slice(1)).length, 2)
+})

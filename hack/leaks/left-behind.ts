@@ -1,3 +1,4 @@
+import { attended } from './processes.ts'
 import type { Trace } from './traces.ts'
 
 const key = (trace: Trace): string => `${trace.kind} ${trace.id}`
@@ -36,22 +37,32 @@ export function belongsTo(trace: Trace, names: ReadonlySet<string>): boolean {
   return false
 }
 
-/** What is there now and neither was before nor belongs to a lab or an agent that was. */
+/**
+ * What is there now and neither was before, nor belongs to a lab or an agent that was, nor to somebody at work, such
+ * as another test run.
+ */
 export function leftBehind(before: readonly Trace[], now: readonly Trace[]): Trace[] {
   const known = new Set(before.map(key))
-  const living = owners(before)
-  return now.filter(trace => !known.has(key(trace)) && !belongsTo(trace, living))
+  const living = owners(before).union(atWork(now))
+  return now
+    .filter(trace => trace.kind !== attended && !known.has(key(trace)))
+    .filter(trace => !belongsTo(trace, living))
 }
 
 /** What belongs to no lab and no agent that has a process: their leftovers, and processes that nobody owns. */
 export function strays(now: readonly Trace[]): Trace[] {
   const processes = now.filter(trace => trace.kind === 'process')
-  const living = new Set(
-    [...owners(now)].filter(name => processes.some(one => belongsTo(one, new Set([name])))),
-  )
-  return now
-    .filter(trace => trace.kind === 'process' || isOurs(trace))
-    .filter(trace => !belongsTo(trace, living))
+  const running = [...owners(now)].filter(name => processes.some(one => belongsTo(one, new Set([name]))))
+  const living = new Set(running).union(atWork(now))
+  return now.filter(trace => trace.kind !== attended && isOurs(trace) && !belongsTo(trace, living))
+}
+
+/** Names of the cgroups in which there are processes that somebody waits for. */
+function atWork(now: readonly Trace[]): Set<string> {
+  const names = now
+    .filter(trace => trace.kind === attended)
+    .map(({ text }) => /\(cgroup \/(?:.*\/)?kpng-([^/)]+)/.exec(text)?.[1])
+  return new Set(names.filter(name => name !== undefined))
 }
 
 /** BPF objects of other programs on this machine have nothing of ours in their text. */

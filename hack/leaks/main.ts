@@ -44,7 +44,12 @@ async function main([command = 'list', file = '']: string[]): Promise<number> {
     process.stderr.write('usage: hack/leaks [snapshot FILE | compare FILE]\n')
     return 2
   }
-  for (const { kind, text } of found) process.stderr.write(`left behind: ${kind} ${text}\n`)
+  const pins = found.filter(trace => trace.kind === 'pin')
+  // What hangs on a pin goes with it.
+  const roots = found.filter(
+    trace => pins.includes(trace) || !pins.some(pin => trace.text.includes(`${pin.id}/`)),
+  )
+  for (const { kind, text } of roots) process.stderr.write(`left behind: ${kind} ${text}\n`)
   if (found.length === 0) process.stdout.write('leaks  nothing was left behind\n')
   return found.length === 0 ? 0 : 1
 }

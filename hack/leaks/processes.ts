@@ -1,6 +1,9 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import type { Trace } from './traces.ts'
 
+/** The kind of a process that somebody waits for. */
+export const attended = 'attended'
+
 interface Process {
   readonly pid: number
   readonly parent: number
@@ -25,9 +28,9 @@ function readProcess(pid: number): Process | undefined {
 }
 
 /**
- * Processes that run code of the checkout `root` or live in one of our cgroups. Kind `attended` when somebody
- * waits for it: its parent lives and is not the init process, and its session belongs to a shell of somebody
- * else's. All others will be there until somebody ends them.
+ * Processes that run code of the checkout `root` or live in one of our cgroups. Kind `attended` when somebody waits
+ * for it: the first of its ancestors that is not ours lives, is not the init process, and has a session that is not
+ * ours either (a shell, another test run). All others will be there until somebody ends them.
  */
 export function processTraces(root: string): Trace[] {
   const processes = new Map<number, Process>()
@@ -37,14 +40,16 @@ export function processTraces(root: string): Trace[] {
   }
   const mine = ancestors(processes, process.pid)
   const inOurCgroup = (one: Process): boolean => one.cgroup.includes('/kpng-')
-  const isOurs = (one: Process): boolean =>
-    !mine.has(one.pid) && (inOurCgroup(one) || one.command.includes(`${root}/`))
+  const isOurs = (one: Process | undefined): boolean =>
+    one !== undefined && !mine.has(one.pid) && (inOurCgroup(one) || one.command.includes(`${root}/`))
   const isAttended = (one: Process): boolean => {
-    const leader = processes.get(one.session)
-    return !inOurCgroup(one) && one.parent > 1 && leader !== undefined && !isOurs(leader)
+    const parent = processes.get(one.parent)
+    if (parent === undefined || parent.pid <= 1) return false
+    if (isOurs(parent)) return isAttended(parent)
+    return processes.has(one.session) && !isOurs(processes.get(one.session))
   }
   return [...processes.values()].filter(isOurs).map(one => ({
-    kind: isAttended(one) ? 'attended' : 'process',
+    kind: isAttended(one) ? attended : 'process',
     id: String(one.pid),
     text: `${one.pid} ${one.command}${inOurCgroup(one) ? ` (cgroup ${one.cgroup})` : ''}`,
   }))

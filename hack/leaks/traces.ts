@@ -48,7 +48,7 @@ export function listTraces(root: string): Trace[] {
     ...named('run directory', '/run/kpng', /./).filter(trace => trace.id !== labs),
     ...named('lab', labs, /./),
     ...named('temporary file', tmpdir(), /^kpng/),
-    ...processes.filter(trace => trace.kind !== 'attended'),
+    ...processes,
     ...bpfTraces(new Map(processes.map(trace => [Number(trace.id), trace.text]))),
   ]
 }
