@@ -14,6 +14,9 @@ import {
   listEntry,
   maps,
   Reason,
+  type ServiceCount,
+  type ServiceName,
+  serviceCount,
   serviceName,
   svc4Key,
   svc6Key,
@@ -39,10 +42,15 @@ export interface EbpfBackendOptions extends DatapathOptions {
   readonly onChange: () => void
 }
 
+const trafficFields = ['connections', 'datagrams', 'refused', 'unreachable'] as const
+
+/** Connections and datagrams to Services, and those that were refused or found no local endpoint. */
+export type Traffic = Readonly<Record<(typeof trafficFields)[number], number>>
+
 /** What the backend says of itself. */
 export interface BackendStatus extends ReconcilerStatus {
   readonly generation: number
-  /** Connections and datagrams by what became of them (enum reason). */
+  /** What became of connections and datagrams that were not translated (enum reason); the rest is traffic. */
   readonly reasons: Readonly<Record<string, number>>
 }
 
@@ -70,6 +78,8 @@ export class EbpfBackend implements ViewSink, AsyncDisposable {
   readonly #records: SocketRecords
   readonly #reconciler: Reconciler
   readonly #reasonCount: KeyedMap<number, bigint[]>
+  readonly #serviceCount: KeyedMap<number, ServiceCount[]>
+  readonly #serviceNames: KeyedMap<number, ServiceName>
   #node: NodeView | undefined
   #attaching: Promise<void> | undefined
   #attached = false
@@ -86,6 +96,8 @@ export class EbpfBackend implements ViewSink, AsyncDisposable {
     this.#datapath = datapath
     this.#records = records
     this.#reasonCount = perCpuMap(datapath.map('reason_count'), maps.reasonCount.key, maps.reasonCount.value)
+    this.#serviceCount = perCpuMap(datapath.map('service_count'), maps.serviceCount.key, serviceCount)
+    this.#serviceNames = keyedMap(datapath.map('service'), maps.service.key, serviceName)
     this.#reconciler = new Reconciler({
       maps: datapathMaps(name => datapath.map(name)),
       limits: {
@@ -178,6 +190,15 @@ export class EbpfBackend implements ViewSink, AsyncDisposable {
 
   status(): BackendStatus {
     return { ...this.#reconciler.status(), generation: this.generation, reasons: this.#reasons() }
+  }
+
+  /** Totals of all service ports that have an id now; costs a lookup each. */
+  traffic(): Traffic {
+    const total = { connections: 0, datagrams: 0, refused: 0, unreachable: 0 }
+    for (const [id] of this.#serviceNames.entries())
+      for (const count of this.#serviceCount.lookup(id) ?? [])
+        for (const field of trafficFields) total[field] += Number(count[field])
+    return total
   }
 
   /** What hooks have decided since the counters began, by reason; those that never happened are left out. */

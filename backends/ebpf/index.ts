@@ -1,6 +1,6 @@
 export { checkCgroupDirectory, findCgroupRoot } from './attach/cgroup-root.ts'
 export type { Sizes } from './attach/map-set.ts'
 export { pinnedInstances, removePins } from './attach/pin-paths.ts'
-export { type BackendStatus, EbpfBackend, type EbpfBackendOptions } from './backend.ts'
+export { type BackendStatus, EbpfBackend, type EbpfBackendOptions, type Traffic } from './backend.ts'
 export { type BackendCounts, DatapathInspection, type ServiceCounts } from './inspect.ts'
 export { type Frontend, type ListKind, planService, servicePortKey } from './plan/service-plan.ts'

@@ -42,11 +42,14 @@ test('metrics: every decision is counted once, by reason; connections that are n
   )
   const reasons = [...values].filter(([name]) => name.startsWith('kpng_datapath_total'))
   assert.deepEqual(Object.fromEntries(reasons), {
-    'kpng_datapath_total{reason="TRANSLATED"}': 5,
     'kpng_datapath_total{reason="NO_ENDPOINTS"}': 3,
     'kpng_datapath_total{reason="UNKNOWN_PORT"}': 2,
     'kpng_datapath_total{reason="UNALLOCATED"}': 1,
   })
+  const traffic = ['connections', 'datagrams', 'refused', 'unreachable'].map(what =>
+    values.get(`kpng_traffic_total{what="${what}"}`),
+  )
+  assert.deepEqual(traffic, [5, 0, 3, 0])
   assert.equal(values.get('kpng_services'), 2)
   assert.equal(values.get('kpng_used{resource="service_port_ids"}'), 2)
   assert.match(text, /^process_resident_memory_bytes \d+/m)

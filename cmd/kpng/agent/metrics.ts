@@ -1,4 +1,4 @@
-import type { BackendStatus } from '@kpng/backend-ebpf'
+import type { BackendStatus, Traffic } from '@kpng/backend-ebpf'
 import { collectDefaultMetrics, Gauge, Registry } from 'prom-client'
 
 interface Metric {
@@ -48,7 +48,7 @@ const metrics: readonly Metric[] = [
   },
   {
     name: 'kpng_datapath_total',
-    help: 'Connections and datagrams that a hook decided on, by reason (enum reason of the datapath).',
+    help: 'Connections and datagrams that were not translated, by reason (enum reason of the datapath).',
     labelNames: ['reason'],
     values: ({ reasons }) => Object.entries(reasons).map(([reason, value]) => [{ reason }, value]),
   },
@@ -68,8 +68,9 @@ const bounds = ({
 export class AgentMetrics {
   readonly #registry = new Registry()
 
-  constructor(status: () => BackendStatus) {
+  constructor(status: () => BackendStatus, traffic: () => Traffic) {
     collectDefaultMetrics({ register: this.#registry })
+    this.#watchTraffic(traffic)
     for (const { name, help, labelNames = [], values } of metrics)
       new Gauge({
         name,
@@ -81,6 +82,18 @@ export class AgentMetrics {
           for (const [labels, value] of values(status())) this.set(labels, value)
         },
       })
+  }
+
+  #watchTraffic(traffic: () => Traffic): void {
+    new Gauge({
+      name: 'kpng_traffic_total',
+      help: 'Connections and datagrams to Services, and those that were refused or found no local endpoint.',
+      labelNames: ['what'],
+      registers: [this.#registry],
+      collect() {
+        for (const [what, value] of Object.entries(traffic())) this.set({ what }, value)
+      },
+    })
   }
 
   text(): Promise<string> {

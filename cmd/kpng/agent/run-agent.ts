@@ -113,7 +113,10 @@ class Agent implements AsyncDisposable {
   }
 
   async #begin(logger: Logger): Promise<void> {
-    const metrics = new AgentMetrics(() => this.#backend.status())
+    const metrics = new AgentMetrics(
+      () => this.#backend.status(),
+      () => this.#backend.traffic(),
+    )
     this.#resources.use(
       await StatusServer.listen({
         path: socketPath(this.#settings.instance),
