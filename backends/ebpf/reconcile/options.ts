@@ -20,7 +20,7 @@ export interface ReconcilerOptions {
 }
 
 export interface ReconcilerTimes {
-  /** Work goes on for so long before the event loop has its turn. Default 8. */
+  /** Work goes on for so long before the event loop has its turn. Default 5. */
   readonly sliceMs: number
   /** Before the first retry of what failed; doubles. Default 10. */
   readonly retryFirstMs: number
@@ -37,7 +37,7 @@ export interface ReconcilerTimes {
 }
 
 export const DEFAULT_TIMES: ReconcilerTimes = {
-  sliceMs: 8,
+  sliceMs: 5,
   retryFirstMs: 10,
   retryMostMs: 10_000,
   unfitRetryMs: 10_000,

@@ -129,7 +129,9 @@ export class Reconciler implements ViewSink {
       new Chore(name, work, () => this.#wake(), timing)
     this.#chores = {
       addresses: chore('addresses', () => this.#settleAddresses()),
-      cfg: chore('cfg', () => this.#cfg.write()),
+      cfg: chore('cfg', () => {
+        if (this.#cfg.dirty) this.#cfg.write()
+      }),
       prune: chore('prune', () => this.#prune()),
     }
     this.#limbo = new Chore(
@@ -291,6 +293,8 @@ export class Reconciler implements ViewSink {
     for (const key of this.#tables.services.keys())
       if (!this.#incoming.has(key)) this.#incoming.set(key, undefined)
     this.#chores.prune.request()
+    // Without a Node no ServiceCIDR is known, whatever a former agent knew.
+    this.#cfg.wanted = cfgOf(this.#nodePlan.serviceCIDRs)
     this.#chores.cfg.request()
     if (this.#tables.addresses.dirty.size > 0) this.#chores.addresses.request()
     this.#every(this.#times.verifyIntervalMs, () => this.#startVerify())

@@ -1,0 +1,77 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import { Harness } from './testing/harness.ts'
+import { node, type ServiceSpec } from './testing/views.ts'
+
+const WEB: ServiceSpec = {
+  name: 'web',
+  clusterIPs: ['10.96.0.1', 'fd00::1'],
+  ports: [{ name: 'http', port: 80, endpoints: ['10.1.0.1:80', '10.1.0.2:80', '[fd01::1]:80'] }],
+}
+
+describe('verification', () => {
+  const damages: [string, (agent: Harness) => void][] = [
+    [
+      'a frontend that is gone',
+      ({ maps }) => maps.svc4.delete({ addr: 0x0a600001, port: 80, proto: 6, scope: 0 }),
+    ],
+    [
+      'a frontend that leads elsewhere',
+      ({ maps }) =>
+        maps.svc4.update(
+          { addr: 0x0a600001, port: 80, proto: 6, scope: 0 },
+          { list: 2, servicePort: 1, affinityTimeoutS: 0, flags: 0, algorithm: 0, maglev: 0 },
+        ),
+    ],
+    [
+      'a frontend too many',
+      ({ maps }) =>
+        maps.svc6.update(
+          { addr: new Uint8Array(16).fill(9), port: 80, proto: 6, scope: 0 },
+          { list: 2, servicePort: 1, affinityTimeoutS: 0, flags: 0, algorithm: 0, maglev: 0 },
+        ),
+    ],
+    ['a list that is not in force', ({ maps }) => maps.list.store64(1, 0n)],
+    ['a list too many', ({ maps }) => maps.list.store64(40, 3n)],
+    [
+      'a slot that was written over',
+      ({ maps }) => maps.backend6.write(0, [{ ...maps.backend6.read(0), port: 81 }]),
+    ],
+    ['a name that is gone', ({ maps }) => maps.service.delete(1)],
+    [
+      'a name too many',
+      ({ maps }) => maps.service.update(9, { namespace: 'a', name: 'b', port: '', proto: 6 }),
+    ],
+    ['an address that is gone', ({ maps }) => maps.addr4.delete(0x0a600001)],
+    ['an address too many', ({ maps }) => maps.addr6.update(new Uint8Array(16).fill(7), { flags: 1 })],
+    [
+      'other ServiceCIDRs',
+      ({ maps }) => maps.cfg.update(0, { cidr4Count: 1, cidr6Count: 0, cidr4: [], cidr6: [] }),
+    ],
+  ]
+  for (const [what, damage] of damages) {
+    it(`repairs ${what} and counts it`, async () => {
+      using agent = new Harness()
+      agent.reconciler.setNode(node(['192.168.1.1'], ['10.96.0.0/16', 'fd00::/112']))
+      await agent.apply(WEB)
+      const lines = (): string[] => agent.dump().map(line => line.replace(/base \d+/, ''))
+      const before = lines()
+      damage(agent)
+      assert.equal(await agent.clock.until(agent.reconciler.verify()), 1)
+      await agent.clock.pass(1000)
+      assert.deepEqual(lines(), before)
+      assert.equal(await agent.clock.until(agent.reconciler.verify()), 0)
+      assert.equal(agent.reconciler.status().counters.repairs, 1)
+    })
+  }
+
+  it('happens by itself, and finds nothing where nothing is wrong', async () => {
+    using agent = new Harness()
+    await agent.apply(WEB)
+    agent.forget()
+    await agent.clock.pass(601_000)
+    const { counters } = agent.reconciler.status()
+    assert.deepEqual([counters.verifications, counters.repairs], [1, 0])
+    assert.deepEqual(agent.operations, [])
+  })
+})
