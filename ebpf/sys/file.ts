@@ -1,3 +1,4 @@
+import { constants, fstatSync, statSync } from 'node:fs'
 import { errnoError } from './errno.ts'
 import { Fd } from './fd.ts'
 import { cString } from './memory.ts'
@@ -33,13 +34,30 @@ export const readInto = (fd: Fd, buffer: Uint8Array): number => {
 
 /**
  * flock(2), exclusive, without waiting: held until dispose or the end of the process. undefined when
- * somebody holds it. Makes the file (0600) if there is none; never removes it.
+ * somebody holds it. Makes the file (0600) if there is none; never removes it. Whoever holds it may: a file
+ * that is not at its path any more is no lock.
  */
 export const lockFile = (path: string): Fd | undefined => {
-  const fd = openFile(path, O_RDWR | O_CREAT, 0o600)
+  for (;;) {
+    const fd = lock(path, openFile(path, O_RDWR | O_CREAT, 0o600))
+    if (fd === undefined || isAt(fd, path)) return fd
+    fd[Symbol.dispose]()
+  }
+}
+
+/** The same for a directory that is there. Throws NOT_FOUND. */
+export const lockDirectory = (path: string): Fd | undefined =>
+  lock(path, openFile(path, constants.O_DIRECTORY, 0))
+
+const lock = (path: string, fd: Fd): Fd | undefined => {
   const result = syscall('flock', fd.number, LOCK_EX | LOCK_NB)
   if (result === 0) return fd
   fd[Symbol.dispose]()
   if (result === -EAGAIN) return undefined
   throw errnoError(-result, `locking ${path}`)
+}
+
+const isAt = (fd: Fd, path: string): boolean => {
+  const [open, found] = [fstatSync(fd.number), statSync(path, { throwIfNoEntry: false })]
+  return open.ino === found?.ino && open.dev === found.dev
 }
