@@ -27,3 +27,9 @@ export const bindHooks: readonly Hook[] = [
   { name: 'post_bind4', attachType: AttachType.CGROUP_INET4_POST_BIND },
   { name: 'post_bind6', attachType: AttachType.CGROUP_INET6_POST_BIND },
 ]
+
+export const allHooks: readonly Hook[] = [...hooks, ...bindHooks]
+
+/** What is attached, and so what is worth loading. */
+export const wantedHooks = (options: { readonly protectNodePorts: boolean }): readonly Hook[] =>
+  options.protectNodePorts ? allHooks : hooks

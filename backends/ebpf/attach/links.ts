@@ -1,8 +1,17 @@
-import { mkdirSync, renameSync } from 'node:fs'
+import { mkdirSync, readdirSync, renameSync } from 'node:fs'
 import { join } from 'node:path'
 import { KpngError } from '@kpng/api'
-import { attachCgroup, cgroupId, EbpfError, type Link, openPinnedLink, type Program, unpin } from '@kpng/ebpf'
-import { bindHooks, type Hook, hooks } from './hooks.ts'
+import {
+  attachCgroup,
+  cgroupId,
+  EbpfError,
+  type Link,
+  lockDirectory,
+  openPinnedLink,
+  type Program,
+  unpin,
+} from '@kpng/ebpf'
+import { allHooks, type Hook, wantedHooks } from './hooks.ts'
 import { linkPath, pinnedInstances } from './pin-paths.ts'
 
 /** undefined where nothing is pinned. */
@@ -29,19 +38,28 @@ function attachedCgroup(instance: string, hook: string): bigint | undefined {
 }
 
 /**
- * Two instances on one cgroup would translate each other's connections in an order that nobody chose. Throws
- * where another one is there.
+ * Two instances on one cgroup would translate each other's connections in an order that nobody chose. Gives the lock
+ * of the cgroup, which its agent holds: until the first sync is written nothing else tells that it is there. Throws
+ * conflict where another one is.
  */
-export function refuseSharedCgroup(instance: string, cgroup: string): void {
-  const wanted = cgroupId(cgroup)
-  const other = pinnedInstances().find(
-    name => name !== instance && attachedCgroup(name, 'connect4') === wanted,
-  )
-  if (other === undefined) return
-  throw new KpngError(
-    'conflict',
-    `cgroup ${cgroup} is served by instance ${other}: stop its agent and run kpng cleanup --instance ${other}, or choose another --cgroup-root`,
-  )
+export function lockCgroup(instance: string, cgroup: string): Disposable {
+  const lock = lockDirectory(cgroup)
+  try {
+    const wanted = cgroupId(cgroup)
+    const other = pinnedInstances().find(
+      name => name !== instance && allHooks.some(hook => attachedCgroup(name, hook.name) === wanted),
+    )
+    if (other === undefined && lock !== undefined) return lock
+    const owner = other === undefined ? 'another agent, which is starting' : `instance ${other}`
+    const advice = other === undefined ? 'stop it' : `stop its agent and run kpng cleanup --instance ${other}`
+    throw new KpngError(
+      'conflict',
+      `cgroup ${cgroup} is served by ${owner}: ${advice}, or choose another --cgroup-root`,
+    )
+  } catch (reason) {
+    lock?.[Symbol.dispose]()
+    throw reason
+  }
 }
 
 export interface AttachOptions {
@@ -56,11 +74,14 @@ export interface AttachOptions {
  * old program or the new one, none meets neither.
  */
 export function attachHooks(options: AttachOptions): void {
-  mkdirSync(linkPath(options.instance), { recursive: true, mode: 0o700 })
-  for (const hook of options.protectNodePorts ? [...hooks, ...bindHooks] : hooks) attachHook(options, hook)
-  // The last reference to a link is its pin: without it the program is detached.
-  if (!options.protectNodePorts)
-    for (const hook of bindHooks) unpin(join(linkPath(options.instance), hook.name))
+  const directory = linkPath(options.instance)
+  const wanted = wantedHooks(options)
+  mkdirSync(directory, { recursive: true, mode: 0o700 })
+  for (const hook of wanted) attachHook(options, hook)
+  // The last reference to a link is its pin: without it the program is detached. Not wanted are hooks of another
+  // setting, and what an agent left that died between pinning a link and putting it in its place.
+  const names = new Set(wanted.map(hook => hook.name))
+  for (const name of readdirSync(directory)) if (!names.has(name)) unpin(join(directory, name))
 }
 
 function attachHook({ instance, cgroup, program }: AttachOptions, hook: Hook): void {

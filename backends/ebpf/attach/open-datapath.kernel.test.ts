@@ -4,11 +4,18 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'n
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { loadObject, openPinnedMap as loadPinned } from '@kpng/ebpf'
-import { failOnLeakedFds, scratchCgroup } from '@kpng/ebpf/testing'
+import { AttachType, attachCgroup, loadObject, openPinnedMap, queryCgroup } from '@kpng/ebpf'
+import { failOnLeakedFds, openFds, scratchCgroup } from '@kpng/ebpf/testing'
 import { derivedMaps, type PinnedMap } from './map-set.ts'
 import { Datapath, type DatapathOptions } from './open-datapath.ts'
-import { countPath, generationPath, livingPath, pinnedGenerations, removePins } from './pin-paths.ts'
+import {
+  countPath,
+  generationPath,
+  linkPath,
+  livingPath,
+  pinnedGenerations,
+  removePins,
+} from './pin-paths.ts'
 
 failOnLeakedFds()
 
@@ -79,6 +86,10 @@ const openMapIds = (): number[] =>
     }
   })
 
+/** Names of the programs that this process has open. */
+const ownPrograms = (): string[] =>
+  openFds().flatMap(({ what }) => (what.startsWith('program ') ? [what.slice('program '.length)] : []))
+
 const swapInUdpFlow = (source: string): string =>
   source.replace(
     /__u32 backend; \/\* id \*\/\n\t__u32 service_port; \/\* id \*\/\n\t__u16 generation;\n\t__u16 flags; \/\* enum udp_flow_flag/,
@@ -123,7 +134,7 @@ test('counters of another layout begin again', () => {
       '$1\t__u64 datagrams;\n\t__u64 connections;',
     )
   pinAsOtherVersion(countPath(scratch.instance), ['service_count'], edit, { service_count: 64 })
-  using before = loadPinned(join(countPath(scratch.instance), 'service_count'))
+  using before = openPinnedMap(join(countPath(scratch.instance), 'service_count'))
   using datapath = Datapath.open(scratch.options())
   assert.notEqual(datapath.map('service_count').info.id, before.info.id)
 })
@@ -167,4 +178,71 @@ test('of generations that are not gone on with nothing is kept open', () => {
     others.filter(id => open.has(id)),
     [],
   )
+})
+
+test('two agents that start on one cgroup at once: the second is refused before anything is attached', () => {
+  using scratch = new Scratch()
+  using other = new Scratch()
+  const { cgroup } = scratch.options()
+  {
+    using _ = Datapath.open(scratch.options())
+    assert.throws(() => Datapath.open(other.options({ cgroup })), {
+      code: 'conflict',
+      message: /another agent, which is starting/,
+    })
+  }
+  using second = Datapath.open(other.options({ cgroup }))
+  second.attach()
+})
+
+test('a link that an agent left behind while it moved to another cgroup is taken away', () => {
+  using scratch = new Scratch()
+  using elsewhere = scratchCgroup()
+  using datapath = Datapath.open(scratch.options())
+  datapath.attach()
+  {
+    using object = loadObject(join(build, 'sock.bpf.o'), { programs: ['connect4'] })
+    using link = attachCgroup({
+      program: object.program('connect4'),
+      cgroup: elsewhere.path,
+      attachType: AttachType.CGROUP_INET4_CONNECT,
+    })
+    link.pin(join(linkPath(scratch.instance), 'new_connect4'))
+  }
+  assert.equal(queryCgroup(elsewhere.path, AttachType.CGROUP_INET4_CONNECT).programIds.length, 1)
+  datapath.attach()
+  assert.deepEqual(queryCgroup(elsewhere.path, AttachType.CGROUP_INET4_CONNECT).programIds, [])
+  assert.equal(queryCgroup(scratch.options().cgroup, AttachType.CGROUP_INET4_CONNECT).programIds.length, 1)
+})
+
+test('an agent with another cgroup root takes its programs along', () => {
+  using scratch = new Scratch()
+  using elsewhere = scratchCgroup()
+  const attached = (cgroup: string): number[] =>
+    [AttachType.CGROUP_INET4_CONNECT, AttachType.CGROUP_INET_SOCK_RELEASE].map(
+      type => queryCgroup(cgroup, type).programIds.length,
+    )
+  for (const cgroup of [scratch.options().cgroup, elsewhere.path]) {
+    using datapath = Datapath.open(scratch.options({ cgroup }))
+    datapath.attach()
+  }
+  assert.deepEqual(attached(scratch.options().cgroup), [0, 0])
+  assert.deepEqual(attached(elsewhere.path), [1, 1])
+})
+
+test('programs that are not attached are not loaded', () => {
+  using scratch = new Scratch()
+  const bind = (): number =>
+    queryCgroup(scratch.options().cgroup, AttachType.CGROUP_INET4_POST_BIND).programIds.length
+  {
+    using datapath = Datapath.open(scratch.options({ protectNodePorts: true }))
+    datapath.attach()
+    assert.equal(bind(), 1)
+  }
+  const mine = ownPrograms()
+  using datapath = Datapath.open(scratch.options())
+  const loaded = ownPrograms().filter(name => !mine.includes(name))
+  assert.ok(loaded.length >= 9 && !loaded.some(name => name.startsWith('post_bind')), loaded.join())
+  datapath.attach()
+  assert.equal(bind(), 0)
 })

@@ -9,7 +9,8 @@ import {
   openPin,
   removeOtherGenerations,
 } from './generation.ts'
-import { attachHooks, refuseSharedCgroup } from './links.ts'
+import { wantedHooks } from './hooks.ts'
+import { attachHooks, lockCgroup } from './links.ts'
 import {
   type CountMap,
   countMaps,
@@ -78,6 +79,7 @@ export class Datapath implements Disposable {
     for (const name of countMaps) this.#reuseCounter(name, layouts, entries[name], reuse)
     this.#sock = resources.use(
       loadObject(sockPath, {
+        programs: wantedHooks(options).map(hook => hook.name),
         reuse,
         // A living map keeps the size that it was made with.
         maxEntries: { ...entries, ...sizesOf(livingMaps, reuse) },
@@ -104,10 +106,10 @@ export class Datapath implements Disposable {
     } catch (reason) {
       throw KpngError.from(reason, 'unsupported')
     }
-    refuseSharedCgroup(options.instance, options.cgroup)
-    mkdirSync(instancePath(options.instance), { recursive: true, mode: 0o700 })
     const resources = new DisposableStack()
     try {
+      resources.use(lockCgroup(options.instance, options.cgroup))
+      mkdirSync(instancePath(options.instance), { recursive: true, mode: 0o700 })
       return new Datapath(options, resources)
     } catch (reason) {
       resources.dispose()
