@@ -114,7 +114,11 @@ export class EbpfBackend implements ViewSink, AsyncDisposable {
   static async open(options: EbpfBackendOptions): Promise<EbpfBackend> {
     await using resources = new AsyncDisposableStack()
     const datapath = resources.use(Datapath.open(options))
-    const records = resources.use(new SocketRecords(datapath, waitForPrograms))
+    const records = resources.use(
+      new SocketRecords(datapath, waitForPrograms, reason =>
+        options.logger.warn({ err: reason }, 'a second look for stale sockets failed'),
+      ),
+    )
     const adopted = await adoptDatapath(datapath, records, options.logger)
     resources.move()
     return new EbpfBackend(options, datapath, records, adopted)
