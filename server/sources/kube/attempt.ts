@@ -1,0 +1,99 @@
+import type { Clock } from '../../view/clock.ts'
+import { ApiFailure } from './api-failure.ts'
+import { wholeText } from './lines.ts'
+import type { ApiRequest, ApiResponse, Connection } from './transport.ts'
+import { Watchdog } from './watchdog.ts'
+
+/** Of the body of an answer that is an error. */
+const MAX_ERROR_BYTES = 64 << 10
+
+/** What ends an attempt from outside: it is no failure. */
+class Interrupted extends Error {}
+
+export interface AttemptOptions {
+  readonly connection: Connection
+  readonly clock: Clock
+  readonly answerWithinMs: number
+}
+
+/** One request to the API server: it can be interrupted, and ends by itself when nothing is heard. */
+export class Attempt implements Disposable {
+  readonly #connection: Connection
+  readonly #abort = new AbortController()
+  readonly #watchdog: Watchdog
+  readonly #clock: Clock
+  readonly #startMs: number
+
+  constructor({ connection, clock, answerWithinMs }: AttemptOptions) {
+    this.#connection = connection
+    this.#clock = clock
+    this.#startMs = clock.nowMs()
+    this.#watchdog = new Watchdog(clock, answerWithinMs, () =>
+      this.#abort.abort(new ApiFailure('silent', 'nothing was heard from the server in time')),
+    )
+  }
+
+  get ageMs(): number {
+    return this.#clock.nowMs() - this.#startMs
+  }
+
+  interrupt(): void {
+    this.#abort.abort(new Interrupted())
+  }
+
+  /** How long the server may be silent from now on. */
+  expect(withinMs: number): void {
+    this.#watchdog.expect(withinMs)
+  }
+
+  /** The body of a 200. Throws an ApiFailure for everything else. */
+  async get(request: Omit<ApiRequest, 'signal'>): Promise<AsyncIterable<Uint8Array>> {
+    this.#watchdog.heard()
+    const response = await this.#answer(request)
+    this.#watchdog.heard()
+    const body = this.#heard(response.body)
+    if (response.status === 200) return body
+    throw ApiFailure.fromStatus(response.status, await errorBody(body), response.retryAfter)
+  }
+
+  /**
+   * What a caught reason says of this attempt; undefined when it was interrupted. A connection that may be to
+   * blame is not used again.
+   */
+  failure(reason: unknown): ApiFailure | undefined {
+    const { aborted, reason: why } = this.#abort.signal
+    if (aborted && why instanceof Interrupted) return undefined
+    const failure = ApiFailure.from(aborted ? why : reason, 'broken')
+    if (['unreachable', 'broken', 'silent', 'unauthorized'].includes(failure.code)) this.#connection.retire()
+    return failure
+  }
+
+  [Symbol.dispose](): void {
+    this.#watchdog[Symbol.dispose]()
+    // Whatever is still open: nobody reads it any more.
+    this.interrupt()
+  }
+
+  async #answer(request: Omit<ApiRequest, 'signal'>): Promise<ApiResponse> {
+    try {
+      return await this.#connection.get({ ...request, signal: this.#abort.signal })
+    } catch (reason) {
+      throw ApiFailure.from(reason, 'unreachable')
+    }
+  }
+
+  async *#heard(body: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, void, void> {
+    for await (const piece of body) {
+      this.#watchdog.heard()
+      yield piece
+    }
+  }
+}
+
+async function errorBody(body: AsyncIterable<Uint8Array>): Promise<unknown> {
+  try {
+    return JSON.parse(await wholeText(body, MAX_ERROR_BYTES))
+  } catch {
+    return undefined // the status says enough
+  }
+}

@@ -1,0 +1,89 @@
+import { KpngError, type Problem } from '@kpng/api'
+import type { KubeObject } from '../../objects/types.ts'
+import type { Store } from '../../store/store.ts'
+import { type Clock, systemClock } from '../../view/clock.ts'
+import { defaultLimits, type ReflectorLimits } from './limits.ts'
+import { Reflector } from './reflector.ts'
+import { proxyResources, type Resource, type ResourceOptions } from './resources.ts'
+import { StoreTarget } from './store-target.ts'
+import type { Transport } from './transport.ts'
+
+export interface KubeSourceOptions extends ResourceOptions {
+  /** Name of the source in the store. Default 'kube'. */
+  readonly name?: string
+  /** Called when problems may have changed; must only take note. */
+  readonly onRead?: () => void
+  readonly clock?: Clock
+  /** 0 to 1, default Math.random. */
+  readonly random?: () => number
+  readonly limits?: Partial<ReflectorLimits>
+}
+
+interface Part {
+  readonly resource: Resource
+  readonly reflector: Reflector
+  readonly target: StoreTarget
+}
+
+/**
+ * A cluster's objects out of its API server into a store, followed as they change. The source is complete once
+ * each kind has been listed; a server that cannot be reached changes nothing of what is there.
+ */
+export class KubeSource implements AsyncDisposable {
+  readonly #transport: Transport
+  readonly #parts: readonly Part[]
+
+  /** The transport is the source's own from here on. */
+  constructor(store: Store, transport: Transport, options: KubeSourceOptions) {
+    const { name = 'kube', onRead = () => {}, clock = systemClock, random = Math.random } = options
+    this.#transport = transport
+    store.addSource(name)
+    const limits = { ...defaultLimits, ...options.limits }
+    // The server has chosen by the label; nobody else is to judge it again.
+    const own = (object: KubeObject): KubeObject =>
+      options.serviceProxyName !== undefined && object.kind === 'Service'
+        ? { ...object, foreignProxy: false }
+        : object
+    this.#parts = proxyResources(options).map(resource => {
+      const target = new StoreTarget(store, name, resource.kind, onRead)
+      const reflector = new Reflector({
+        ...{ resource, transport, target, clock, random, limits },
+        adjust: own,
+        onFailure: onRead,
+      })
+      return { resource, target, reflector }
+    })
+  }
+
+  /** Begins; waits for nothing. */
+  start(): Promise<void> {
+    for (const { reflector } of this.#parts) reflector.start()
+    return Promise.resolve()
+  }
+
+  /** Lists everything anew; resolves when the store has it. Throws `io` when the server does not give it. */
+  async rescan(): Promise<void> {
+    const lists = await Promise.allSettled(this.#parts.map(({ reflector }) => reflector.relist()))
+    const [failed] = lists.filter(it => it.status === 'rejected')
+    if (failed !== undefined)
+      throw KpngError.from(failed.reason, 'io', `${this.#transport.server} was not read anew`)
+  }
+
+  /** What is wrong with requests and objects now. */
+  problems(): Problem[] {
+    return this.#parts.flatMap(({ resource, reflector, target }) => {
+      const { failure } = reflector
+      const where = `${this.#transport.server.replace(/\/$/, '')}${resource.path}`
+      return [
+        ...(failure === undefined ? [] : [{ where, field: '', message: failure.message }]),
+        ...target.problems(),
+      ]
+    })
+  }
+
+  /** Stops following. The store keeps what it has. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.all(this.#parts.map(({ reflector }) => reflector[Symbol.asyncDispose]()))
+    await this.#transport[Symbol.asyncDispose]()
+  }
+}

@@ -1,0 +1,44 @@
+import { ApiFailure } from './api-failure.ts'
+
+const NEWLINE = 10
+
+/**
+ * The lines of a stream, without their ends. Throws `broken` for a line longer than maxBytes and when the stream
+ * ends inside of one: half an event is none.
+ */
+export async function* lines(
+  pieces: AsyncIterable<Uint8Array>,
+  maxBytes: number,
+): AsyncGenerator<string, void, void> {
+  let held: Uint8Array[] = []
+  let heldBytes = 0
+  for await (const piece of pieces) {
+    let from = 0
+    for (;;) {
+      const end = piece.indexOf(NEWLINE, from)
+      const part = piece.subarray(from, end < 0 ? piece.length : end)
+      heldBytes += part.length
+      if (heldBytes > maxBytes) throw new ApiFailure('broken', `a line is longer than ${maxBytes} bytes`)
+      held.push(part)
+      if (end < 0) break
+      const line = Buffer.concat(held, heldBytes).toString('utf8')
+      held = []
+      heldBytes = 0
+      from = end + 1
+      if (line !== '') yield line
+    }
+  }
+  if (heldBytes > 0) throw new ApiFailure('broken', 'the answer was cut in the middle of a line')
+}
+
+/** A whole body. Throws `broken` when it is longer than maxBytes. */
+export async function wholeText(pieces: AsyncIterable<Uint8Array>, maxBytes: number): Promise<string> {
+  const held: Uint8Array[] = []
+  let bytes = 0
+  for await (const piece of pieces) {
+    bytes += piece.length
+    if (bytes > maxBytes) throw new ApiFailure('broken', `an answer is longer than ${maxBytes} bytes`)
+    held.push(piece)
+  }
+  return Buffer.concat(held, bytes).toString('utf8')
+}

@@ -1,0 +1,23 @@
+/**
+ * A certificate for 127.0.0.1 and the name `kubernetes`, its own authority, until 2126; and its key. Known to
+ * everybody: for tests only.
+ */
+export const cert = `-----BEGIN CERTIFICATE-----
+MIIBnDCCAUKgAwIBAgIULxxtuEJmxG0TB+GwkTn4fjBppQkwCgYIKoZIzj0EAwIw
+FDESMBAGA1UEAwwJa3BuZy10ZXN0MCAXDTI2MTEyMzE5MTQ0NVoYDzIxMjYxMDMw
+MTkxNDQ1WjAUMRIwEAYDVQQDDAlrcG5nLXRlc3QwWTATBgcqhkjOPQIBBggqhkjO
+PQMBBwNCAATiqrZvDn/IRuCUcv1eKTNh7UGolgDB3jsSRFMg95ISyt7r1rLf95jh
+WcAP1VqovUmr4/sbWH3gI1Q3mhyCrXnzo3AwbjAdBgNVHQ4EFgQU7IeIw+Z5c+ox
+5LtDIeJY+/PJfV4wHwYDVR0jBBgwFoAU7IeIw+Z5c+ox5LtDIeJY+/PJfV4wDwYD
+VR0TAQH/BAUwAwEB/zAbBgNVHREEFDAShwR/AAABggprdWJlcm5ldGVzMAoGCCqG
+SM49BAMCA0gAMEUCIQC/B/6M0eohQfFCHuXom8ThpKUgjzRuaYjaoD+vaKVUFgIg
+Y2BBv1KqtB9uuZ1sCTh3ifC8DPBoRE8dS85zYnGDI7A=
+-----END CERTIFICATE-----
+`
+
+export const key = `-----BEGIN PRIVATE KEY-----
+MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQg2RKPdrJRD+8z1tOC
+5w0Ft16RvEYsfoib50VLH8eh16ahRANCAATiqrZvDn/IRuCUcv1eKTNh7UGolgDB
+3jsSRFMg95ISyt7r1rLf95jhWcAP1VqovUmr4/sbWH3gI1Q3mhyCrXnz
+-----END PRIVATE KEY-----
+`

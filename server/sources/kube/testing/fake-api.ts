@@ -1,0 +1,228 @@
+import { proxyResources } from '../resources.ts'
+import { FakeBody } from './body.ts'
+import { selects } from './selectors.ts'
+
+/** An object as a server has it: JSON with an identity. */
+export interface KubeJson {
+  readonly kind: string
+  readonly metadata: {
+    readonly name: string
+    readonly namespace?: string
+    readonly labels?: Readonly<Record<string, string>>
+    readonly resourceVersion?: string
+    readonly [field: string]: unknown
+  }
+  readonly [field: string]: unknown
+}
+
+type RequestMode = 'list' | 'stream' | 'watch'
+
+export interface FakeRequest {
+  readonly kind: string
+  readonly mode: RequestMode
+  readonly query: URLSearchParams
+  readonly headers: Readonly<Record<string, string | undefined>>
+}
+
+export interface FakeAnswer {
+  readonly status: number
+  readonly headers: Readonly<Record<string, string>>
+  readonly body: FakeBody
+}
+
+/** Instead of the answer; 'refuse': no answer, 'hang': none ever. */
+type Fault = FakeAnswer | 'refuse' | 'hang'
+
+interface Change {
+  readonly version: number
+  readonly before: KubeJson | undefined
+  readonly after: KubeJson | undefined
+}
+
+interface OpenWatch {
+  readonly query: URLSearchParams
+  readonly body: FakeBody
+}
+
+interface Table {
+  readonly objects: Map<string, KubeJson>
+  readonly changes: Change[]
+  readonly watches: Set<OpenWatch>
+}
+
+const KINDS = new Map(proxyResources({ nodeName: '' }).map(({ path, kind }) => [path, kind as string]))
+
+export const answer = (
+  status: number,
+  body: unknown = {},
+  headers: Readonly<Record<string, string>> = {},
+): FakeAnswer => {
+  const held = new FakeBody()
+  held.write(typeof body === 'string' ? body : JSON.stringify(body))
+  held.end()
+  return { status, headers, body: held }
+}
+
+export const status = (code: number, message: string, headers: Record<string, string> = {}): FakeAnswer =>
+  answer(code, { kind: 'Status', status: 'Failure', code, message }, headers)
+
+/**
+ * What an API server does with lists and watches, without the wire: versions, selectors, pages, streamed lists,
+ * bookmarks, compaction. Faults are put in its way one request at a time; open watches can be written to.
+ */
+export class FakeApi {
+  /** As the feature gate WatchList; 'ignored': a server from before it. */
+  streams: boolean | 'ignored' = true
+  /** Everything that was asked, in order. */
+  readonly requests: FakeRequest[] = []
+  readonly #tables = new Map([...KINDS.values()].map(kind => [kind, newTable()]))
+  readonly #faults: Array<{ readonly kind: string; readonly mode: RequestMode; readonly fault: Fault }> = []
+  /** Lists by pages in progress, by the version that they are of. */
+  readonly #snapshots = new Map<string, readonly KubeJson[]>()
+  #version = 100
+  #compacted = 0
+
+  put(...objects: readonly KubeJson[]): void {
+    for (const object of objects) {
+      const version = ++this.#version
+      const metadata = { ...object.metadata, resourceVersion: `${version}` }
+      this.#change(object.kind, keyOf(object), version, { ...object, metadata })
+    }
+  }
+
+  delete(...objects: readonly KubeJson[]): void {
+    for (const object of objects) this.#change(object.kind, keyOf(object), ++this.#version, undefined)
+  }
+
+  /** As etcd: what changed before now is no longer known, lists that are under way neither. */
+  compact(): void {
+    this.#compacted = this.#version
+    this.#snapshots.clear()
+  }
+
+  /** The next request of this kind and mode meets a fault; several wait in line. */
+  fault(kind: string, mode: RequestMode, ...faults: readonly Fault[]): void {
+    for (const fault of faults) this.#faults.push({ kind, mode, fault })
+  }
+
+  bookmark(kind: string): void {
+    for (const { body } of this.#table(kind).watches) body.write(bookmarkLine(this.#version, false))
+  }
+
+  /** The body of the watch (or streamed list) that is open. */
+  watch(kind: string): FakeBody {
+    const [open, ...others] = this.#table(kind).watches
+    if (open === undefined || others.length > 0) throw new Error(`${1 + others.length} watches of ${kind}`)
+    return open.body
+  }
+
+  watching(kind: string): boolean {
+    return this.#table(kind).watches.size > 0
+  }
+
+  /** Modes of the requests for a kind so far. */
+  modes(kind: string): string {
+    return this.requests
+      .filter(it => it.kind === kind)
+      .map(it => it.mode)
+      .join(' ')
+  }
+
+  lastRequest(kind: string): FakeRequest {
+    const found = this.requests.findLast(it => it.kind === kind)
+    if (found === undefined) throw new Error(`nobody has asked for ${kind}`)
+    return found
+  }
+
+  /** Cuts every connection, as a server that is killed. */
+  cutAll(): void {
+    for (const { watches } of this.#tables.values()) for (const { body } of watches) body.cut()
+  }
+
+  handle(path: string, query: URLSearchParams, headers: FakeRequest['headers']): Fault {
+    const kind = KINDS.get(path)
+    if (kind === undefined) return status(404, 'the server could not find the requested resource')
+    const mode = query.get('watch') !== 'true' ? 'list' : query.has('sendInitialEvents') ? 'stream' : 'watch'
+    this.requests.push({ kind, mode, query, headers })
+    const at = this.#faults.findIndex(it => it.kind === kind && it.mode === mode)
+    const [found] = at < 0 ? [] : this.#faults.splice(at, 1)
+    if (found !== undefined) return found.fault
+    if (mode === 'list') return this.#list(kind, query)
+    if (mode === 'stream' && this.streams === false)
+      return status(
+        422,
+        'sendInitialEvents is forbidden for watch unless the WatchList feature gate is enabled',
+      )
+    return this.#watchFrom(kind, query, mode === 'stream')
+  }
+
+  #list(kind: string, query: URLSearchParams): FakeAnswer {
+    const [version = `${this.#version}`, from = '0'] = query.get('continue')?.split(':') ?? []
+    const all =
+      from === '0'
+        ? [...this.#table(kind).objects.values()].filter(it => selects(query, it))
+        : this.#snapshots.get(version)
+    if (all === undefined) return status(410, 'The provided continue parameter is too old')
+    const limit = Number(query.get('limit') ?? all.length)
+    const to = Number(from) + limit
+    const more = to < all.length
+    if (more) this.#snapshots.set(version, all)
+    const items = all.slice(Number(from), to).map(({ kind: _, ...rest }) => rest)
+    const metadata = { resourceVersion: version, ...(more && { continue: `${version}:${to}` }) }
+    return answer(200, { kind: `${kind}List`, metadata, items })
+  }
+
+  #watchFrom(kind: string, query: URLSearchParams, streamed: boolean): FakeAnswer {
+    const table = this.#table(kind)
+    const open = { query, body: new FakeBody() }
+    const from = query.get('resourceVersion') ?? ''
+    if (from !== '' && Number(from) < this.#compacted) return status(410, `too old resource version: ${from}`)
+    if (from === '') {
+      for (const object of table.objects.values())
+        if (selects(query, object)) open.body.write(eventLine('ADDED', object))
+      if (streamed && this.streams === true) open.body.write(bookmarkLine(this.#version, true))
+    } else {
+      for (const change of table.changes) if (change.version > Number(from)) send(open, change)
+    }
+    table.watches.add(open)
+    return { status: 200, headers: {}, body: open.body }
+  }
+
+  #change(kind: string, key: string, version: number, after: KubeJson | undefined): void {
+    const table = this.#table(kind)
+    const change = { version, before: table.objects.get(key), after }
+    if (after === undefined) table.objects.delete(key)
+    else table.objects.set(key, after)
+    table.changes.push(change)
+    for (const open of table.watches) send(open, change)
+  }
+
+  #table(kind: string): Table {
+    const table = this.#tables.get(kind)
+    if (table === undefined) throw new Error(`no kind ${kind}`)
+    for (const open of table.watches) if (open.body.closed) table.watches.delete(open)
+    return table
+  }
+}
+
+const newTable = (): Table => ({ objects: new Map(), changes: [], watches: new Set() })
+
+const keyOf = ({ metadata }: KubeJson): string => `${metadata.namespace ?? ''}/${metadata.name}`
+
+/** What one watch hears of a change: an object that leaves its selector is deleted for it. */
+function send({ query, body }: OpenWatch, { before, after, version }: Change): void {
+  const was = before !== undefined && selects(query, before)
+  const is = after !== undefined && selects(query, after)
+  if (is) body.write(eventLine(was ? 'MODIFIED' : 'ADDED', after))
+  else if (was) {
+    const metadata = { ...before.metadata, resourceVersion: `${version}` }
+    body.write(eventLine('DELETED', { ...before, metadata }))
+  }
+}
+
+export const eventLine = (type: string, object: unknown): string => `${JSON.stringify({ type, object })}\n`
+
+function bookmarkLine(version: number, endsList: boolean): string {
+  const annotations = endsList ? { annotations: { 'k8s.io/initial-events-end': 'true' } } : {}
+  return eventLine('BOOKMARK', { metadata: { resourceVersion: `${version}`, ...annotations } })
+}

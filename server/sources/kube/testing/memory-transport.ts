@@ -1,0 +1,47 @@
+import type { ApiRequest, ApiResponse, Connection, Transport } from '../transport.ts'
+import type { FakeApi } from './fake-api.ts'
+
+/** A fake API server without a wire. */
+export class MemoryTransport implements Transport {
+  readonly server = 'https://fake'
+  readonly #api: FakeApi
+  #connection: Connection | undefined
+  /** How many connections were given up. */
+  retired = 0
+
+  constructor(api: FakeApi) {
+    this.#api = api
+  }
+
+  get connection(): Connection {
+    this.#connection ??= this.#connect()
+    return this.#connection
+  }
+
+  #connect(): Connection {
+    const connection: Connection = {
+      get: request => this.#get(request),
+      retire: () => {
+        if (this.#connection !== connection) return
+        this.#connection = undefined
+        this.retired++
+      },
+    }
+    return connection
+  }
+
+  async #get({ path, query, signal }: ApiRequest): Promise<ApiResponse> {
+    signal.throwIfAborted()
+    const aborted = Promise.withResolvers<never>()
+    aborted.promise.catch(() => {})
+    signal.addEventListener('abort', () => aborted.reject(signal.reason))
+    const answer = this.#api.handle(path, new URLSearchParams(query), {})
+    if (answer === 'hang') return await aborted.promise
+    if (answer === 'refuse') throw new Error('connect ECONNREFUSED')
+    const { status, headers, body } = answer
+    signal.addEventListener('abort', () => body.abort(signal.reason))
+    return { status, retryAfter: headers['retry-after'], body }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {}
+}

@@ -1,0 +1,35 @@
+/** How a reflector reaches the API server: no more of HTTP than it needs, so that tests can stand in for it. */
+export interface ApiRequest {
+  readonly path: string
+  readonly query: Readonly<Record<string, string>>
+  /** Aborts the request and the reading of its body. */
+  readonly signal: AbortSignal
+  /** The body may come compressed; it is handed out as it was before. */
+  readonly gzip: boolean
+}
+
+export interface ApiResponse {
+  readonly status: number
+  /** The header as it came. */
+  readonly retryAfter: string | undefined
+  /** Rejects when it is cut. Leaving the loop early closes it. */
+  readonly body: AsyncIterable<Uint8Array>
+}
+
+/** One set of credentials and the sockets that use them. */
+export interface Connection {
+  /** Rejects when there is no answer. */
+  get(request: ApiRequest): Promise<ApiResponse>
+  /**
+   * Something is wrong with it: who asks from now on gets another one, for which tokens and certificates are read
+   * anew. What is under way goes on. Again is nothing.
+   */
+  retire(): void
+}
+
+export interface Transport extends AsyncDisposable {
+  /** The server's address, for people. */
+  readonly server: string
+  /** The one to use now. */
+  readonly connection: Connection
+}
