@@ -26,7 +26,7 @@ export class CfgWriter {
 
   write(): void {
     const { wanted, applied } = this
-    if (wanted === undefined) return
+    if (wanted === undefined || !this.dirty) return
     this.applied = undefined
     const none = { cidr4Count: 0, cidr6Count: 0 }
     if (applied !== undefined) this.#map.update(0, { ...applied, ...none })

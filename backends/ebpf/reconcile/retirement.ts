@@ -14,7 +14,7 @@ export interface RetirementOptions {
   readonly clock: Clock
   readonly random: () => number
   readonly backoff: BackoffOptions
-  /** Room has appeared. */
+  /** Something was released; where it was room, which kind. */
   readonly released: (resources: ReadonlySet<Resource>) => void
 }
 
@@ -95,7 +95,7 @@ export class Retirement {
       this.#queue.push(...failed)
       if (failed.length > 0) this.#retryLater()
       else this.#failures = 0
-      if (freed.size > 0) released(freed)
+      released(freed)
       if (failed.length > 0) break
     }
     this.#started = false

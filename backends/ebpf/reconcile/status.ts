@@ -1,4 +1,6 @@
-import type { Problem } from '@kpng/api'
+import type { Family, Problem } from '@kpng/api'
+import type { IdTable } from '../plan/ids.ts'
+import type { Tables } from './tables.ts'
 
 /** What the reconciler says of itself. All counts are of now, counters since it began. */
 export interface ReconcilerStatus {
@@ -48,4 +50,52 @@ export interface Usage {
 export interface IdUsage extends Usage {
   /** Of nobody, but perhaps remembered by sockets or clients. */
   readonly limbo: number
+}
+
+export function countsOf(
+  tables: Tables,
+  queues: { readonly unfit: number; readonly failing: number },
+): ReconcilerStatus['counts'] {
+  const { services, lists, frontends, addresses, maps, backendIds, portIds } = tables
+  const range = (family: Family): Usage => ({
+    used: lists.ranges[family].used,
+    max: lists.ranges[family].capacity,
+  })
+  const ids = (table: IdTable): IdUsage => ({ used: table.live, limbo: table.inLimbo, max: table.max })
+  return {
+    services: services.values().reduce((sum, { view }) => sum + (view === undefined ? 0 : 1), 0),
+    unfit: queues.unfit,
+    failing: queues.failing,
+    frontends: frontends.entries.size,
+    addresses: addresses.applied.size,
+    lists: { used: lists.lists.size, max: maps.list.maxEntries - 1 },
+    ranges: { IPv4: range('IPv4'), IPv6: range('IPv6') },
+    backendIds: ids(backendIds),
+    servicePortIds: ids(portIds),
+  }
+}
+
+/** Of the Services: clashes, what does not fit, what fails. */
+export function serviceProblems(tables: Tables): Problem[] {
+  const problems: Problem[] = []
+  for (const { key, unfit, error } of tables.services.values()) {
+    problems.push(...tables.claims.problems(key), ...unfit.values())
+    if (error !== undefined) problems.push(error)
+  }
+  for (const address of tables.addresses.unfit) {
+    const message = `${address} does not fit: other ports of it are let through instead of refused`
+    for (const where of tables.wantedAddresses.owners(address)) problems.push({ where, field: '', message })
+  }
+  return problems
+}
+
+/** Of work that belongs to no Service, by name: what failed last. */
+export function failureProblems(failures: Iterable<readonly [string, unknown]>): Problem[] {
+  const problems: Problem[] = []
+  for (const [what, failure] of failures) {
+    if (failure === undefined) continue
+    const text = failure instanceof Error ? failure.message : String(failure)
+    problems.push({ where: 'reconciler', field: what, message: `${text}; will be tried again` })
+  }
+  return problems
 }

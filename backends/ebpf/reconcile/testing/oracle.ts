@@ -50,7 +50,7 @@ export function expectedFrontends(
   return new Map(claims.map(({ key, expected }) => [key, expected]))
 }
 
-export const placeText = (place: FrontendPlace): string =>
+const placeText = (place: FrontendPlace): string =>
   `${place.family} ${place.address} ${place.port}/${place.protocol}`
 
 function targets(

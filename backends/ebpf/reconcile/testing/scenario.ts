@@ -34,7 +34,7 @@ interface Step {
  *     -- destroyed                        expected ids of backends whose sockets were destroyed since last asked
  *     -- writes                           expected map operations since the last sync, restart or new maps began
  */
-export function parseScenario(text: string): Step[] {
+function parseScenario(text: string): Step[] {
   const steps: { line: number; what: string; rest: string; body: string[] }[] = []
   for (const [index, raw] of text.split('\n').entries()) {
     const line = raw.replace(/\s+$/, '')

@@ -9,7 +9,7 @@ import type {
 } from '@kpng/api'
 
 /** `10.1.0.1:80` and words after it: local, notready (in no list), terminating (serving, in no list), onlylocal, onlycluster. */
-export function endpoint(text: string): EndpointView {
+function endpoint(text: string): EndpointView {
   const [where = '', ...words] = text.split(' ')
   const colon = where.lastIndexOf(':')
   const address = where.slice(0, colon).replace(/^\[|\]$/g, '')
@@ -27,7 +27,7 @@ export function endpoint(text: string): EndpointView {
   }
 }
 
-export function endpoints(texts: readonly string[]): PortEndpointsView {
+function endpoints(texts: readonly string[]): PortEndpointsView {
   const list = texts
     .map(endpoint)
     .sort((a, b) => (a.address < b.address ? -1 : a.address > b.address ? 1 : a.port - b.port))
