@@ -42,6 +42,9 @@ export interface EbpfBackendOptions extends DatapathOptions {
   readonly onChange: () => void
 }
 
+/** How often the interfaces are looked at where NodePorts are served on addresses that CIDRs choose. */
+const localAddressIntervalMs = 5_000
+
 const trafficFields = ['connections', 'datagrams', 'refused', 'unreachable'] as const
 
 /** Connections and datagrams to Services, and those that were refused or found no local endpoint. */
@@ -80,7 +83,9 @@ export class EbpfBackend implements ViewSink, AsyncDisposable {
   readonly #reasonCount: KeyedMap<number, bigint[]>
   readonly #serviceCount: KeyedMap<number, ServiceCount[]>
   readonly #serviceNames: KeyedMap<number, ServiceName>
+  readonly #localAddressTimer: NodeJS.Timeout | undefined
   #node: NodeView | undefined
+  #localAddresses: readonly string[] | undefined
   #attaching: Promise<void> | undefined
   #attached = false
   #failure: unknown
@@ -108,17 +113,19 @@ export class EbpfBackend implements ViewSink, AsyncDisposable {
       nodePortAddresses: options.nodePortAddresses,
       ...(adopted === undefined ? {} : { adopted }),
     })
+    // Nothing tells of an address that comes or goes without a change of the Node.
+    if (options.nodePortAddresses !== 'primary')
+      this.#localAddressTimer = setInterval(
+        () => this.#followLocalAddresses(),
+        localAddressIntervalMs,
+      ).unref()
   }
 
   /** Throws KpngError; nothing that runs has changed then. */
   static async open(options: EbpfBackendOptions): Promise<EbpfBackend> {
     await using resources = new AsyncDisposableStack()
     const datapath = resources.use(Datapath.open(options))
-    const records = resources.use(
-      new SocketRecords(datapath, waitForPrograms, reason =>
-        options.logger.warn({ err: reason }, 'a second look for stale sockets failed'),
-      ),
-    )
+    const records = resources.use(new SocketRecords(datapath, waitForPrograms))
     const adopted = await adoptDatapath(datapath, records, options.logger)
     resources.move()
     return new EbpfBackend(options, datapath, records, adopted)
@@ -127,7 +134,6 @@ export class EbpfBackend implements ViewSink, AsyncDisposable {
   setNode(node: NodeView): void {
     this.#node = node
     this.#reconciler.setNode(node)
-    this.#reconciler.setLocalAddresses(localAddresses())
   }
 
   setService(service: ServiceView): void {
@@ -139,9 +145,24 @@ export class EbpfBackend implements ViewSink, AsyncDisposable {
   }
 
   sync(): void {
+    this.#readLocalAddresses()
     this.#reconciler.sync()
     this.#attaching ??= this.#attachWhenWritten()
     void this.#reconciler.settled().then(() => this.#options.onChange())
+  }
+
+  /** Tells the reconciler which addresses the interfaces have, where it matters; true if they have changed. */
+  #readLocalAddresses(): boolean {
+    if (this.#options.nodePortAddresses === 'primary') return false
+    const addresses = localAddresses()
+    if (addresses.join() === this.#localAddresses?.join()) return false
+    this.#localAddresses = addresses
+    this.#reconciler.setLocalAddresses(addresses)
+    return true
+  }
+
+  #followLocalAddresses(): void {
+    if (this.#attached && this.#readLocalAddresses()) this.sync()
   }
 
   async #attachWhenWritten(): Promise<void> {
@@ -168,6 +189,7 @@ export class EbpfBackend implements ViewSink, AsyncDisposable {
 
   /** Resolves when the kernel has everything up to the last sync, stale sockets are gone and programs in place. */
   async settled(): Promise<void> {
+    this.#followLocalAddresses()
     await this.#reconciler.settled()
     await this.#attaching
     if (this.#failure !== undefined) throw this.#failure
@@ -184,7 +206,7 @@ export class EbpfBackend implements ViewSink, AsyncDisposable {
 
   /** Node addresses on which NodePorts are served. */
   get nodePortAddresses(): readonly string[] {
-    return planNode(this.#node, this.#options.nodePortAddresses, localAddresses()).nodePortAddresses
+    return planNode(this.#node, this.#options.nodePortAddresses, this.#localAddresses).nodePortAddresses
   }
 
   problems(): Problem[] {
@@ -219,6 +241,7 @@ export class EbpfBackend implements ViewSink, AsyncDisposable {
   /** Ends the work; what is in the kernel goes on. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closed = true
+    clearInterval(this.#localAddressTimer)
     this.#reconciler.close()
     await this.#records[Symbol.asyncDispose]()
     this.#datapath[Symbol.dispose]()
