@@ -34,6 +34,14 @@ export class TestHost implements AsyncDisposable {
     return execFileSync('ip', ['-n', this.name, ...command.split(' ')], { encoding: 'utf8' })
   }
 
+  /** Puts addresses on the loopback, usable at once. */
+  addAddresses(addresses: readonly string[]): void {
+    const lines = addresses.map(
+      address => `addr add ${address} dev lo${address.includes(':') ? ' nodad' : ''}\n`,
+    )
+    execFileSync('ip', ['-n', this.name, '-batch', '-'], { input: lines.join('') })
+  }
+
   /** The command that runs another inside the namespace and the cgroup. */
   wrap(command: readonly string[], cgroup = this.cgroup): string[] {
     const script = `echo 0 > ${cgroup}/cgroup.procs && exec nsenter --net=/run/netns/${this.name} -- "$@"`
