@@ -24,9 +24,6 @@ import {
 import type { DeadBackend, IdsInUse, ReconcilerHooks, StaleResult } from '../reconcile/hooks.ts'
 import type { Datapath } from './open-datapath.ts'
 
-/** Longer than a connect() takes from its hook to its end, also when it is preempted in between. */
-const secondLookMs = 100
-
 const noCounts: BackendCount = { connections: 0n, datagrams: 0n, open: 0n, failures: 0n }
 
 /**
@@ -40,14 +37,10 @@ export class SocketRecords implements ReconcilerHooks, AsyncDisposable {
   readonly #rsk: KeyedMap<unknown, UdpFlow>
   readonly #backendCount: MemoryMap<BackendCount>
   readonly #worker = new NetnsWorker()
-  readonly #timers = new Set<NodeJS.Timeout>()
-  readonly #onError: (reason: unknown) => void
   readonly grace: () => Promise<void>
 
-  /** onError: what fails when nobody waits for it. */
-  constructor(datapath: Datapath, grace: () => Promise<void>, onError: (reason: unknown) => void) {
+  constructor(datapath: Datapath, grace: () => Promise<void>) {
     this.grace = grace
-    this.#onError = onError
     this.#links = {
       stale: attachIter({ program: datapath.iterator('stale_udp'), map: datapath.map('sk_udp') }),
       tcp: attachIter({ program: datapath.iterator('records_tcp'), map: datapath.map('sk_tcp') }),
@@ -59,22 +52,6 @@ export class SocketRecords implements ReconcilerHooks, AsyncDisposable {
   }
 
   async destroyStale(dead: readonly DeadBackend[]): Promise<StaleResult> {
-    const result = await this.#destroyOnce(dead)
-    this.#lookAgain(dead)
-    return result
-  }
-
-  /** A connect() that a hook has sent to the backend is complete only after the hook, which nobody waits for. */
-  #lookAgain(dead: readonly DeadBackend[]): void {
-    const timer = setTimeout(() => {
-      this.#timers.delete(timer)
-      this.#destroyOnce(dead).catch(this.#onError)
-    }, secondLookMs)
-    timer.unref()
-    this.#timers.add(timer)
-  }
-
-  async #destroyOnce(dead: readonly DeadBackend[]): Promise<StaleResult> {
     const keys = dead.map(({ id, generation }) => ({ backend: id, generation }))
     this.#dead.updateBatch(keys.map(key => [key, 1] as const))
     try {
@@ -111,7 +88,6 @@ export class SocketRecords implements ReconcilerHooks, AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    for (const timer of this.#timers) clearTimeout(timer)
     for (const link of Object.values(this.#links)) link[Symbol.dispose]()
     await this.#worker[Symbol.asyncDispose]()
   }

@@ -70,6 +70,24 @@ describe('stale UDP flows', () => {
     assert.equal(idOf(agent, '10.1.0.1:53'), 1)
   })
 
+  it('are looked for a second time, for a connect() may end after the first', async () => {
+    using agent = new Harness()
+    await agent.apply(dns(['10.1.0.1:53', '10.1.0.2:53']))
+    const dead = { id: idOf(agent, '10.1.0.1:53'), generation: 1 }
+    await agent.apply(dns(['10.1.0.2:53']))
+    await agent.clock.pass(1_000)
+    assert.deepEqual(agent.kernel.destroyed, [dead, dead])
+  })
+
+  it('of a backend that is back before the second look are left alone', async () => {
+    using agent = new Harness()
+    await agent.apply(dns(['10.1.0.1:53', '10.1.0.2:53']))
+    await agent.apply(dns(['10.1.0.2:53']))
+    await agent.apply(dns(['10.1.0.1:53', '10.1.0.2:53']))
+    await agent.clock.pass(1_000)
+    assert.equal(agent.kernel.destroyed.length, 1)
+  })
+
   it('are tried again, and given up with a problem said, when they cannot be destroyed', async () => {
     using agent = new Harness()
     await agent.apply(dns(['10.1.0.1:53']))

@@ -6,10 +6,17 @@ const MAX_BATCH = 1024
 /** Sockets that resist so often are given up: nothing reaches a namespace that only a descriptor holds. */
 const MAX_ATTEMPTS = 5
 
+/**
+ * A connect() that a hook has sent to the backend ends after the hook, and when it is preempted in between after
+ * the grace period too. So all are looked for a second time: longer than a connect() takes from hook to end.
+ */
+const SECOND_LOOK_MS = 100
+
 interface Dead extends DeadBackend {
   /** Of the sync that made it dead. */
   readonly revision: number
   attempts: number
+  readonly second: boolean
 }
 
 export interface StaleSocketsOptions {
@@ -28,6 +35,7 @@ export class StaleSockets {
   readonly #options: StaleSocketsOptions
   readonly #queue = new Map<number, Dead>()
   #running = false
+  readonly #secondLooks = new Set<() => void>()
   #cancelRetry: (() => void) | undefined
   #closed = false
   destroyed = 0
@@ -54,13 +62,32 @@ export class StaleSockets {
   add(dead: DeadBackend, revision: number): void {
     const { id, generation } = dead
     if (this.#options.serves(dead)) return
-    this.#queue.set(id, { id, generation, revision, attempts: 0 })
+    this.#queue.set(id, { id, generation, revision, attempts: 0, second: false })
     void this.#run()
+  }
+
+  /** Nobody waits for it; those that serve again by then are left alone. */
+  #lookAgain(batch: readonly Dead[]): void {
+    const cancel = this.#options.clock.after(SECOND_LOOK_MS, () => {
+      this.#secondLooks.delete(cancel)
+      for (const { id, generation } of batch)
+        if (!this.#queue.has(id))
+          this.#queue.set(id, {
+            id,
+            generation,
+            revision: Number.POSITIVE_INFINITY,
+            attempts: 0,
+            second: true,
+          })
+      void this.#run()
+    })
+    this.#secondLooks.add(cancel)
   }
 
   close(): void {
     this.#closed = true
     this.#cancelRetry?.()
+    for (const cancel of this.#secondLooks) cancel()
   }
 
   async #run(): Promise<void> {
@@ -97,6 +124,8 @@ export class StaleSockets {
       this.failure = error
     }
     let waiting = false
+    const first = batch.filter(dead => clean && !dead.second)
+    if (first.length > 0) this.#lookAgain(first)
     for (const dead of batch) {
       // Dead once more in the meantime: that one has a pass of its own coming.
       if (this.#queue.get(dead.id) !== dead) continue
