@@ -9,7 +9,8 @@ export interface Changes {
 
 /** One reader's position in the store's changes. Dispose it, or it keeps collecting. */
 export class ChangeFeed implements Disposable {
-  readonly #wake: () => void
+  /** Tells the reader to look again. */
+  readonly wake: () => void
   readonly #close: (feed: ChangeFeed) => void
   #services = new Set<string>()
   #nodes = new Set<string>()
@@ -17,7 +18,7 @@ export class ChangeFeed implements Disposable {
 
   /** wake is called inside of the store's write, each time: it must only take note. */
   constructor(wake: () => void, close: (feed: ChangeFeed) => void) {
-    this.#wake = wake
+    this.wake = wake
     this.#close = close
   }
 
@@ -32,21 +33,17 @@ export class ChangeFeed implements Disposable {
 
   service(key: string): void {
     this.#services.add(key)
-    this.#wake()
+    this.wake()
   }
 
   node(name: string): void {
     this.#nodes.add(name)
-    this.#wake()
+    this.wake()
   }
 
   serviceCIDR(): void {
     this.#serviceCIDRs = true
-    this.#wake()
-  }
-
-  completed(): void {
-    this.#wake()
+    this.wake()
   }
 
   [Symbol.dispose](): void {

@@ -121,6 +121,33 @@ describe('store', () => {
     assert.deepEqual([store.isComplete(), wakes()], [true, before + 1])
   })
 
+  it('is whole when it is complete and no source has something missing; each turn of that wakes', () => {
+    const { store, wakes } = subject()
+    store.addSource('a')
+    store.setWhole('a', false)
+    store.complete('a')
+    store.complete('b')
+    assert.deepEqual([store.isComplete(), store.isWhole()], [true, false])
+    const before = wakes()
+    store.setWhole('a', false)
+    store.setWhole('b', true)
+    assert.equal(wakes(), before, 'nothing new')
+    store.setWhole('a', true)
+    assert.deepEqual([store.isWhole(), wakes()], [true, before + 1])
+    store.addSource('c')
+    assert.equal(store.isWhole(), false)
+  })
+
+  it('an update is under way until all of them have ended, which wakes', () => {
+    const { store, wakes } = subject()
+    const updates = [store.beginUpdate(), store.beginUpdate()]
+    updates[0]?.[Symbol.dispose]()
+    updates[0]?.[Symbol.dispose]()
+    assert.deepEqual([store.isUpdating, wakes()], [true, 0])
+    updates[1]?.[Symbol.dispose]()
+    assert.deepEqual([store.isUpdating, wakes()], [false, 1])
+  })
+
   it('refuses objects beyond its bound, and changes of known ones never', () => {
     const store = new Store({ maxObjects: 1 })
     store.set('s', aService())

@@ -31,7 +31,10 @@ export class Store {
   /** Service key -> slice key -> slice. */
   readonly #slicesOf = new Map<string, Map<string, EndpointSlice>>()
   readonly #sources = new Map<string, Set<Kind>>()
+  /** Sources of which something is missing. */
+  readonly #partial = new Set<string>()
   readonly #feeds = new Set<ChangeFeed>()
+  #updates = 0
   #revision = 0
 
   constructor({ maxObjects = 1_000_000 }: StoreOptions = {}) {
@@ -58,13 +61,47 @@ export class Store {
   complete(source: string, kinds: readonly Kind[] = KINDS): void {
     this.addSource(source)
     for (const kind of kinds) this.#sources.get(source)?.add(kind)
-    for (const feed of this.#feeds) feed.completed()
+    this.#wake()
   }
 
   /** Every source's first list is in; no source at all is not complete. */
   isComplete(kinds: readonly Kind[] = KINDS): boolean {
     if (this.#sources.size === 0) return false
     return [...this.#sources.values()].every(done => kinds.every(kind => done.has(kind)))
+  }
+
+  /**
+   * Says whether what the source has written is all there is. false: part of it could never be read, so there may be
+   * objects that nobody knows of. true until said otherwise.
+   */
+  setWhole(source: string, whole: boolean): void {
+    if (whole !== this.#partial.has(source)) return
+    if (whole) this.#partial.delete(source)
+    else this.#partial.add(source)
+    this.#wake()
+  }
+
+  /** Complete, and no source has something missing. */
+  isWhole(): boolean {
+    return this.isComplete() && this.#partial.size === 0
+  }
+
+  /** Writes from now until it is disposed belong together, over any number of turns: views wait for its end. */
+  beginUpdate(): Disposable {
+    let open = true
+    this.#updates++
+    return {
+      [Symbol.dispose]: () => {
+        if (open) this.#updates--
+        open = false
+        if (!this.isUpdating) this.#wake()
+      },
+    }
+  }
+
+  /** Somebody is in the middle of writes that belong together. */
+  get isUpdating(): boolean {
+    return this.#updates > 0
   }
 
   /** Adds or replaces. Throws `exhausted` when a bound is reached: the object is not in, nothing else changed. */
@@ -169,6 +206,10 @@ export class Store {
     this.#tell(feed => {
       for (const owner of owners) feed.service(owner)
     })
+  }
+
+  #wake(): void {
+    for (const feed of this.#feeds) feed.wake()
   }
 
   #tell(event: (feed: ChangeFeed) => void): void {

@@ -10,6 +10,7 @@ function subject(workMs = 0) {
     () => {
       runs.push(clock.nowMs())
       clock.advance(workMs)
+      return 'done'
     },
     100,
     clock,
@@ -57,6 +58,7 @@ describe('bounded runner (kube-proxy 6)', () => {
     const runner: BoundedRunner = new BoundedRunner(
       () => {
         if (runs++ === 0) runner.request()
+        return 'done'
       },
       100,
       clock,
@@ -68,12 +70,49 @@ describe('bounded runner (kube-proxy 6)', () => {
     assert.equal(runs, 2)
   })
 
+  it('work that is not done goes on in the next turn, others have theirs before', () => {
+    const clock = new ManualClock()
+    const log: string[] = []
+    let left = 3
+    const runner = new BoundedRunner(
+      () => {
+        log.push(`run ${left}`)
+        return --left > 0 ? 'more' : 'done'
+      },
+      100,
+      clock,
+    )
+    runner.request()
+    clock.after(0, () => log.push('other'))
+    clock.advance(0)
+    assert.deepEqual(log, ['run 3', 'other', 'run 2', 'run 1'])
+    runner.request()
+    clock.advance(99)
+    assert.equal(log.length, 4, 'the interval counts from the end of all of it')
+    clock.advance(1)
+    assert.equal(log.length, 5)
+  })
+
+  it('asked to be quick, it does not wait for the interval', () => {
+    const { clock, runs, runner } = subject()
+    runner.request()
+    clock.advance(0)
+    runner.request()
+    runner.requestNow()
+    assert.deepEqual(runs, [0], 'but never in the turn of who asks')
+    clock.advance(0)
+    assert.deepEqual(runs, [0, 0])
+    clock.advance(1000)
+    assert.deepEqual(runs, [0, 0])
+  })
+
   it('goes on after work that threw', () => {
     const clock = new ManualClock()
     let runs = 0
     const runner = new BoundedRunner(
       () => {
         if (runs++ === 0) throw new Error('first')
+        return 'done'
       },
       100,
       clock,

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { type NodeView, type ServiceView, serviceKey, type ViewSink } from '@kpng/api'
+import { type NodeView, type ServiceView, type SyncState, serviceKey, type ViewSink } from '@kpng/api'
 import fc from 'fast-check'
 import { arbitraryObject } from '../objects/arbitraries.ts'
 import { aNode, anEndpoint, aService, aSlice } from '../objects/fixtures.ts'
@@ -27,8 +27,8 @@ class RecordingSink implements ViewSink {
     assert.ok(this.services.delete(`${namespace}/${name}`), 'only what was set is deleted')
     this.#calls.push(`deleteService ${namespace}/${name}`)
   }
-  sync(): void {
-    this.#calls.push('sync')
+  sync(state?: SyncState): void {
+    this.#calls.push(state?.complete === false ? 'sync, incomplete' : 'sync')
   }
   calls(): string[] {
     const calls = this.#calls
@@ -187,6 +187,103 @@ describe('local view', () => {
     broken = false
     view.flush()
     assert.deepEqual(sink.calls(), ['setService shop/b', 'setService shop/c', 'sync'])
+  })
+
+  it('while something is missing its syncs are not complete, then one is, even if nothing else changed', () => {
+    const { store, clock, sink } = subject()
+    store.set('s', aService())
+    store.setWhole('s', false)
+    store.complete('s')
+    clock.advance(50)
+    assert.deepEqual(sink.calls(), ['setNode n1', 'setService shop/web', 'sync, incomplete'])
+    store.set('s', aService({ name: 'db' }))
+    clock.advance(50)
+    assert.deepEqual(sink.calls(), ['setService shop/db', 'sync, incomplete'])
+    store.setWhole('s', true)
+    clock.advance(50)
+    assert.deepEqual(sink.calls(), ['sync'])
+    store.setWhole('s', true)
+    clock.advance(50)
+    assert.deepEqual(sink.calls(), [])
+  })
+
+  it('once a sync was complete, all are', () => {
+    const { store, clock, sink } = subject()
+    store.complete('s')
+    clock.advance(50)
+    sink.calls()
+    store.setWhole('s', false)
+    store.set('s', aService())
+    clock.advance(50)
+    assert.deepEqual(sink.calls(), ['setService shop/web', 'sync'])
+  })
+
+  it('waits while somebody is in the middle of an update', () => {
+    const { store, clock, sink, view } = subject()
+    store.complete('s')
+    clock.advance(50)
+    sink.calls()
+    {
+      using _ = store.beginUpdate()
+      store.set('s', aService())
+      clock.advance(1000)
+      view.flush()
+      assert.deepEqual(sink.calls(), [])
+      store.set('s', aService({ name: 'db' }))
+    }
+    clock.advance(50)
+    assert.deepEqual(sink.calls(), ['setService shop/web', 'setService shop/db', 'sync'])
+  })
+
+  it('a large batch takes several turns, with one sync at its end; what changes meanwhile is part of it', () => {
+    /** Time passes while the sink works. */
+    class BusyClock extends ManualClock {
+      busyMs = 0
+      override nowMs(): number {
+        return super.nowMs() + this.busyMs
+      }
+    }
+    class SlowSink extends RecordingSink {
+      override setService(service: ServiceView): void {
+        super.setService(service)
+        clock.busyMs += 4
+      }
+    }
+    const clock = new BusyClock()
+    const { store, sink } = subject({ clock }, new SlowSink())
+    for (let i = 0; i < 5; i++) store.set('s', aService({ name: `s${i}` }))
+    store.complete('s')
+    const turns: string[] = []
+    const next = () => turns.push(sink.calls().join(' ').replaceAll('setService shop/', ''))
+    clock.after(0, () => {
+      next()
+      store.set('s', aService({ name: 's0', internalLocal: true }))
+      store.delete('s', aService({ name: 's4' }))
+      clock.after(0, next)
+    })
+    clock.advance(0)
+    next()
+    assert.deepEqual(turns, ['setNode n1 s0 s1', 's2 s3', 's0 sync'])
+    assert.deepEqual([...sink.services.keys()].sort(), ['shop/s0', 'shop/s1', 'shop/s2', 'shop/s3'])
+  })
+
+  it('settled: resolves when the sink has what the store says, soon, and never in the same turn', async () => {
+    const { store, clock, sink, view } = subject()
+    await view.settled() // not complete: nothing to wait for
+    store.complete('s')
+    clock.advance(50)
+    sink.calls()
+    store.set('s', aService())
+    const settled = view.settled()
+    assert.deepEqual(sink.calls(), [])
+    clock.advance(0)
+    await settled
+    assert.deepEqual(sink.calls(), ['setService shop/web', 'sync'])
+    assert.equal(view.revision, store.revision)
+    const never = view.settled()
+    view[Symbol.dispose]()
+    await never
+    await view.settled()
   })
 
   it('disposed, it is silent', () => {

@@ -5,8 +5,9 @@ import type { NodePlace } from '../select/topology.ts'
 import type { ChangeFeed } from '../store/changes.ts'
 import { same } from '../store/same.ts'
 import type { Store } from '../store/store.ts'
-import { BoundedRunner } from './bounded-runner.ts'
+import { BoundedRunner, type WorkResult } from './bounded-runner.ts'
 import { type Clock, systemClock } from './clock.ts'
+import { SLICE_MS } from './time-slice.ts'
 
 export interface LocalViewOptions {
   /** Least time from the end of one batch to the next. Default 10 ms. */
@@ -17,15 +18,18 @@ export interface LocalViewOptions {
 /**
  * Keeps a sink up to date with what one node needs to know of a store: computes the rows of the Services that
  * were touched and hands over those that differ from what the sink has, as one batch ended by `sync`. Silent
- * before the store is complete; the first batch holds everything. Batches without content are not sent.
+ * before the store is complete; the first batch holds everything. Batches without content are not sent, but for one:
+ * while something of the store is missing syncs are not complete, and when nothing is any more one says so.
  *
- * The sink's calls happen in turns of their own, never inside a write to the store. What the sink throws goes to
- * whoever runs the turn: a sink only records.
+ * The sink's calls happen in turns of their own, never inside a write to the store; a large batch takes several, and
+ * waits while somebody is in the middle of an update. What the sink throws goes to whoever runs the turn: a sink
+ * only records.
  */
 export class LocalView implements Disposable {
   readonly #store: Store
   readonly #nodeName: string
   readonly #sink: ViewSink
+  readonly #clock: Clock
   readonly #feed: ChangeFeed
   readonly #runner: BoundedRunner
   readonly #sent = new Map<string, ServiceView>()
@@ -34,16 +38,18 @@ export class LocalView implements Disposable {
   #sentNode: NodeView | undefined
   #revision = 0
   #owesSync = false
+  /** The sink has had a sync that was complete: so are all that follow. */
+  #complete = false
+  #waiting: (() => void)[] = []
+  #sliceMs = SLICE_MS
+  #disposed = false
 
   constructor(store: Store, nodeName: string, sink: ViewSink, options: LocalViewOptions = {}) {
     this.#store = store
     this.#nodeName = canonicalNodeName(nodeName)
     this.#sink = sink
-    this.#runner = new BoundedRunner(
-      () => this.#run(),
-      options.minIntervalMs ?? 10,
-      options.clock ?? systemClock,
-    )
+    this.#clock = options.clock ?? systemClock
+    this.#runner = new BoundedRunner(() => this.#run(), options.minIntervalMs ?? 10, this.#clock)
     this.#feed = store.subscribe(() => this.#runner.request())
     this.#runner.request()
   }
@@ -68,29 +74,61 @@ export class LocalView implements Disposable {
     return this.#sentNode
   }
 
-  /** Brings the sink up to date now, in this turn, if the store is complete. */
+  /** Brings the sink up to date now, in this turn, if the store is complete and nobody is in the middle of an update. */
   flush(): void {
-    this.#runner.runNow()
+    this.#sliceMs = Number.POSITIVE_INFINITY
+    try {
+      this.#runner.runNow()
+    } finally {
+      this.#sliceMs = SLICE_MS
+    }
+  }
+
+  /** Resolves when the sink has what the store says now; at once when the store is not complete. */
+  async settled(): Promise<void> {
+    if (!this.#store.isComplete() || this.#disposed) return
+    const { promise, resolve } = Promise.withResolvers<void>()
+    this.#waiting.push(resolve)
+    this.#runner.requestNow()
+    await promise
   }
 
   [Symbol.dispose](): void {
+    this.#disposed = true
     this.#feed[Symbol.dispose]()
     this.#runner[Symbol.dispose]()
+    this.#release()
   }
 
-  #run(): void {
-    if (!this.#store.isComplete()) return
+  #run(): WorkResult {
+    if (!this.#store.isComplete() || this.#store.isUpdating) return 'done' // woken when that changes
+    const endMs = this.#clock.nowMs() + this.#sliceMs
     for (const key of this.#feed.take().services) this.#dirty.add(key)
     this.#refreshNode()
     const place = { name: this.#nodeName, zone: this.#sentNode?.zone ?? '' }
     for (const key of this.#dirty) {
       this.#refresh(key, place)
       this.#dirty.delete(key)
+      if (this.#clock.nowMs() >= endMs && this.#dirty.size > 0) return 'more'
     }
     this.#revision = this.#store.revision
-    if (!this.#owesSync) return
-    this.#sink.sync()
+    this.#sync()
+    this.#release()
+    return 'done'
+  }
+
+  #sync(): void {
+    const complete = this.#complete || this.#store.isWhole()
+    if (!this.#owesSync && complete === this.#complete) return
+    this.#sink.sync({ complete })
+    this.#complete = complete
     this.#owesSync = false
+  }
+
+  #release(): void {
+    const waiting = this.#waiting
+    this.#waiting = []
+    for (const resolve of waiting) resolve()
   }
 
   #refreshNode(): void {
