@@ -10,10 +10,10 @@ export type Report = (path: FieldPath, message: string) => void
 export type Intern = (text: string) => string
 
 /**
- * The same text as a string of its own: one that was sliced out of a file keeps all of the file's text alive.
- * Concatenating and slicing makes V8 build a new one; below 13 characters slices are copies anyway.
+ * The same text as a string of its own: one that was sliced out of a file keeps all of the file's text alive. Below
+ * 13 characters V8's slices are copies anyway.
  */
-const ownText = (text: string): string => (text.length < 13 ? text : ` ${text}`.slice(1))
+const ownText = (text: string): string => (text.length < 13 ? text : Buffer.from(text).toString())
 
 type Json = Readonly<Record<string, unknown>>
 
@@ -36,14 +36,15 @@ export interface ReadContext {
   readonly intern: Intern
 }
 
-/** A table of strings for one read of a source. Bounded: beyond maxEntries texts are only copied. */
+/** A table of strings that many objects share. Bounded: with more than maxEntries it starts anew. */
 export function internTable(maxEntries = 1 << 14): Intern {
   const table = new Map<string, string>()
   return text => {
     const known = table.get(text)
     if (known !== undefined) return known
     const own = ownText(text)
-    if (table.size < maxEntries) table.set(own, own)
+    if (table.size >= maxEntries) table.clear()
+    table.set(own, own)
     return own
   }
 }

@@ -102,6 +102,16 @@ export interface ServiceCIDR {
 export type KubeObject = Service | EndpointSlice | Node | ServiceCIDR
 export type Kind = KubeObject['kind']
 
-/** `kind/namespace/name` (namespace '' for Nodes and ServiceCIDRs): the key of an object everywhere. */
+/** `kind/namespace/name` (namespace '' for Nodes and ServiceCIDRs): the key of an object everywhere. No name has a '/'. */
 export const objectKey = (object: KubeObject): string =>
   `${object.kind}/${'namespace' in object ? object.namespace : ''}/${object.name}`
+
+/** What a key names. */
+export function objectRef(key: string): {
+  readonly kind: Kind
+  readonly namespace: string
+  readonly name: string
+} {
+  const [kind, namespace = '', name = ''] = key.split('/')
+  return { kind: kind as Kind, namespace, name }
+}

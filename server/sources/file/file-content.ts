@@ -6,6 +6,8 @@ import { type BigIntStats, closeSync, fstatSync, openSync, readSync, statSync } 
 /** What tells one state of a file from another, as far as the file system can say. */
 export interface Signature {
   readonly text: string
+  /** In bytes. */
+  readonly size: number
   /** Last written so recently that another write could leave the same signature. */
   readonly racy: boolean
 }
@@ -76,6 +78,7 @@ function toSignature(stats: BigIntStats): Signature {
   const { dev, ino, size, mtimeNs, ctimeNs, ctimeMs } = stats
   return {
     text: `${dev}:${ino}:${size}:${mtimeNs}:${ctimeNs}`,
+    size: Number(size),
     racy: Date.now() - Number(ctimeMs) < RACY_MS,
   }
 }

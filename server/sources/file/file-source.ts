@@ -1,7 +1,8 @@
 import { KpngError, type Problem } from '@kpng/api'
-import { type KubeObject, objectKey } from '../../objects/types.ts'
+import { type KubeObject, objectRef } from '../../objects/types.ts'
 import type { Store } from '../../store/store.ts'
 import { type Clock, systemClock } from '../../view/clock.ts'
+import { TimeSlice } from '../../view/time-slice.ts'
 import { DirectoryWatch, type WatchEvent } from './directory-watch.ts'
 import { ManifestFiles, type ManifestFilesOptions } from './manifest-files.ts'
 import { readRoot, watchPlan } from './roots.ts'
@@ -28,7 +29,8 @@ const POLL_SHARE = 50
 
 /**
  * Kubernetes objects from files and directories into a store, followed as they change. The source is complete
- * once every PATH could be read: a directory that does not exist yet is waited for.
+ * once every PATH could be read: a directory that does not exist yet is waited for. It is whole unless there are
+ * files that could never be read.
  */
 export class FileSource implements AsyncDisposable {
   readonly #store: Store
@@ -40,8 +42,6 @@ export class FileSource implements AsyncDisposable {
   readonly #pollIntervalMs: number
   readonly #onRead: () => void
   readonly #clock: Clock
-  /** Objects in the store, by key: what is to be taken out when they go. */
-  readonly #stored = new Map<string, KubeObject>()
   /** Keys that a bound of the store kept out. */
   readonly #refused = new Map<string, string>()
   #pending: Set<string> | 'anything' | undefined
@@ -50,6 +50,7 @@ export class FileSource implements AsyncDisposable {
   #poll: Disposable | undefined
   #current: Promise<void> = Promise.resolve()
   #next: Promise<void> | undefined
+  #problems: readonly Problem[] = []
   #closed = false
 
   constructor(store: Store, paths: readonly string[], options: FileSourceOptions = {}) {
@@ -78,12 +79,7 @@ export class FileSource implements AsyncDisposable {
 
   /** What is wrong with files and objects, as of the last reading. */
   problems(): Problem[] {
-    const refused = [...this.#refused].map(([key, message]) => ({
-      where: this.#files.whereIs(key),
-      field: '',
-      message,
-    }))
-    return [...this.#files.problems(), ...refused, ...this.#watch.problems]
+    return [...this.#problems]
   }
 
   /** What is passed over without being wrong. */
@@ -106,6 +102,7 @@ export class FileSource implements AsyncDisposable {
     this.#debounce?.[Symbol.dispose]()
     this.#poll?.[Symbol.dispose]()
     await Promise.allSettled([this.#current, this.#next])
+    await this.#files[Symbol.asyncDispose]()
   }
 
   #note(event: WatchEvent): void {
@@ -144,26 +141,29 @@ export class FileSource implements AsyncDisposable {
     if (only === undefined) this.#watch.follow(watchPlan(this.#files.paths.map(readRoot)))
     const touched = await this.#files.refresh(only)
     if (this.#closed) return
-    this.#write(touched)
+    await this.#write(touched)
     // A directory that has turned up meanwhile may have changed before it was watched.
     if (only === undefined && this.#watch.follow(watchPlan(this.#files.roots))) this.#note('anything')
+    this.#store.setWhole(this.#name, this.#files.neverGood.length === 0)
     if (this.#files.isComplete) this.#store.complete(this.#name)
     if (only === undefined) this.#pollAfter(this.#clock.nowMs() - startMs)
+    this.#problems = [...this.#files.problems(), ...this.#refusals(), ...this.#watch.problems]
     this.#onRead()
   }
 
-  /** One turn: nobody sees half of it. */
-  #write(touched: ReadonlySet<string>): void {
+  /** As one update, in which others have their turns. */
+  async #write(touched: ReadonlySet<string>): Promise<void> {
+    using _ = this.#store.beginUpdate()
+    const slice = new TimeSlice()
     // What goes makes room for what comes.
     const keys = new Set([...touched, ...this.#refused.keys()])
     for (const key of keys) {
-      const stored = this.#stored.get(key)
-      if (this.#files.get(key) !== undefined || stored === undefined) continue
-      this.#store.delete(this.#name, stored)
-      this.#stored.delete(key)
+      if (slice.isOver) await slice.next()
+      if (this.#files.get(key) === undefined) this.#store.delete(this.#name, objectRef(key))
     }
     this.#refused.clear()
     for (const key of keys) {
+      if (slice.isOver) await slice.next()
       const object = this.#files.get(key)
       if (object !== undefined) this.#set(key, object)
     }
@@ -172,12 +172,19 @@ export class FileSource implements AsyncDisposable {
   #set(key: string, object: KubeObject): void {
     try {
       this.#store.set(this.#name, object)
-      this.#stored.set(objectKey(object), object)
     } catch (error) {
       const reason = KpngError.from(error)
       if (reason.code !== 'exhausted') throw error
       this.#refused.set(key, `is not used: ${reason.message}`)
     }
+  }
+
+  #refusals(): Problem[] {
+    return [...this.#refused].map(([key, message]) => ({
+      where: this.#files.whereIs(key),
+      field: '',
+      message,
+    }))
   }
 
   #pollAfter(tookMs: number): void {

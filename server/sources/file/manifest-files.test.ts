@@ -63,6 +63,26 @@ describe('manifest files', () => {
     }
   })
 
+  it('an object whose text has not changed is the same object, and knows its new place', async () => {
+    using directory = new TemporaryDirectory()
+    const item = (name: string) => `- ${manifest(name).trimEnd().replaceAll('\n', '\n  ')}\n`
+    const list = (...items: string[]) => `apiVersion: v1\nitems:\n${items.join('')}kind: List\n`
+    const path = directory.write('a.yaml', list(item('a'), item('b'), item('c')))
+    const files = new ManifestFiles([path])
+    await files.refresh()
+    const [a, c] = [files.get('Service/shop/a'), files.get('Service/shop/c')]
+    directory.write('a.yaml', list(item('b').replace('80', '81'), item('c'), item('a'), item('d')))
+    await files.refresh()
+    assert.equal(names(files), 'a b c d')
+    assert.ok(files.get('Service/shop/a') === a && files.get('Service/shop/c') === c)
+    const b = files.get('Service/shop/b')
+    assert.equal(b?.kind === 'Service' && b.ports[0]?.port, 81)
+    assert.deepEqual(
+      ['b', 'c', 'a', 'd'].map(name => files.whereIs(`Service/shop/${name}`)),
+      [3, 12, 21, 30].map(line => `${path}:${line}:3`),
+    )
+  })
+
   it('looks at single files when told which', async () => {
     using directory = new TemporaryDirectory()
     const a = directory.write('a.yaml', manifest('a'))
@@ -81,7 +101,7 @@ describe('manifest files', () => {
 
   const broken: [string, string, RegExp][] = [
     ['half-written', manifest('a').slice(0, 29), /has no metadata/],
-    ['unparsable', `${manifest('b')}---\na: b: c\n`, /^a\.yaml:11:\d+: Nested mappings/],
+    ['unparsable', `${manifest('b')}---\na: b: c\n`, /^a\.yaml:11:5: bad indentation/],
     ['emptied', '', /^a\.yaml: is empty$/],
     ['no text', '\xff\xfe', /^a\.yaml: is not UTF-8 text$/],
   ]

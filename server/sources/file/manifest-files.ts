@@ -1,10 +1,14 @@
 import { existsSync } from 'node:fs'
 import { dirname, normalize } from 'node:path'
 import type { Problem } from '@kpng/api'
+import { Sharing } from '../../objects/share.ts'
 import type { KubeObject } from '../../objects/types.ts'
-import { readContent, type Signature, signatureOf } from './file-content.ts'
-import { type Manifest, readManifest } from './manifest.ts'
+import { TimeSlice } from '../../view/time-slice.ts'
+import { type Signature, signatureOf } from './file-content.ts'
+import { FileReader, type FileReaderOptions } from './file-reader.ts'
+import type { ReadObject, UnknownKind } from './manifest.ts'
 import { type FileRank, ObjectIndex } from './object-index.ts'
+import { type Part, parsePart, type Reading } from './reading.ts'
 import { type Root, readRoot } from './roots.ts'
 
 /** What is known of one file. */
@@ -14,14 +18,14 @@ interface FileState {
   readonly signature: Signature | undefined
   readonly hash: string
   readonly problems: readonly Problem[]
-  readonly unknownKinds: Manifest['unknownKinds']
+  readonly unknownKinds: readonly UnknownKind[]
   /** Its objects are those of an earlier content, or only some of those that it is to have. */
   readonly damaged: boolean
   /** It has been read without damage once. */
   readonly wasGood: boolean
 }
 
-export interface ManifestFilesOptions {
+export interface ManifestFilesOptions extends FileReaderOptions {
   /** Larger files are not read. Default 512 MiB (the longest string that V8 can have). */
   readonly maxFileBytes?: number
 }
@@ -29,17 +33,22 @@ export interface ManifestFilesOptions {
 /** For people: nobody reads more. */
 const MAX_PROBLEMS = 1_000
 
-/** How long to go on before others get a turn. */
-const SLICE_MS = 15
+/** What a file turned out to be; objects undefined: they stay what they are. */
+interface Look {
+  readonly state: FileState
+  readonly objects: readonly ReadObject[] | undefined
+}
 
 /**
  * The objects in files and directories of manifests, kept up to date by `refresh`. A file that cannot be read
  * or makes no sense keeps its last good state; one that is gone takes its objects with it; a directory that is
  * gone is a directory that cannot be read.
  */
-export class ManifestFiles {
+export class ManifestFiles implements AsyncDisposable {
   readonly paths: readonly string[]
   readonly #maxFileBytes: number
+  readonly #reader: FileReader
+  readonly #sharing = new Sharing()
   readonly #index = new ObjectIndex()
   readonly #files = new Map<string, FileState>()
   #roots: readonly Root[] = []
@@ -49,40 +58,47 @@ export class ManifestFiles {
   constructor(paths: readonly string[], options: ManifestFilesOptions = {}) {
     this.paths = [...new Set(paths.map(path => normalize(path).replace(/(?<=.)\/+$/, '')))]
     this.#maxFileBytes = options.maxFileBytes ?? 512 << 20
+    this.#reader = new FileReader(options)
   }
 
   /**
-   * Looks at everything, or at some files only; reads what has changed. All changes become visible together at
-   * the end. Gives the keys of objects that may have changed. One call at a time.
+   * Looks at everything, or at some files only; reads what has changed. Gives the keys of objects that may have
+   * changed. Others have their turns meanwhile: what they see is whole only when this has resolved. One call at a time.
    */
   async refresh(only?: ReadonlySet<string>): Promise<Set<string>> {
-    const slice = new Slice()
-    const states: FileState[] = []
-    const contents: { readonly rank: FileRank; readonly objects: Manifest['objects'] }[] = []
+    const slice = new TimeSlice()
+    const looks: Look[] = []
     const ranks = only === undefined ? this.#lookAtRoots() : [...only].map(path => this.#rankOf(path))
     const present = new Set<string>()
     for (const rank of ranks) {
-      await slice.pause()
-      const before = this.#files.get(rank.path)
+      if (slice.isOver) await slice.next()
       const signature = statOrNone(rank.path)
+      const before = this.#files.get(rank.path)
       if (before !== undefined && isCurrent(before, signature)) {
         present.add(rank.path)
         continue
       }
-      const read = this.#read(rank, before)
-      if (read === undefined) continue
+      const look = await this.#look(rank, signature?.size ?? 0, slice)
+      if (look === undefined) continue
       present.add(rank.path)
-      states.push(read.state)
-      if (read.objects !== undefined) contents.push({ rank, objects: read.objects })
+      looks.push(look)
     }
     const gone = this.#gone(only ?? this.#files.keys(), present)
-    for (const rank of gone) contents.push({ rank, objects: [] })
 
     const touched = new Set<string>()
-    for (const { path } of gone) this.#files.delete(path)
-    for (const state of states) this.#files.set(state.rank.path, state)
-    for (const { rank, objects } of contents) {
-      for (const key of this.#index.replace(rank, objects)) touched.add(key)
+    const replace = async (rank: FileRank, objects: readonly ReadObject[]) => {
+      for (const key of this.#index.replace(rank, objects)) {
+        touched.add(key)
+        if (slice.isOver) await slice.next()
+      }
+    }
+    for (const { state, objects } of looks) {
+      this.#files.set(state.rank.path, state)
+      if (objects !== undefined) await replace(state.rank, objects)
+    }
+    for (const rank of gone) {
+      this.#files.delete(rank.path)
+      await replace(rank, [])
     }
     return touched
   }
@@ -157,6 +173,10 @@ export class ManifestFiles {
     }))
   }
 
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#reader[Symbol.asyncDispose]()
+  }
+
   /** All files of all roots, and those of missing directories as they were. */
   #lookAtRoots(): FileRank[] {
     this.#roots = this.paths.map(readRoot)
@@ -197,30 +217,46 @@ export class ManifestFiles {
     return found
   }
 
-  /** undefined when the file is gone. objects undefined: they stay what they are. */
-  #read(
-    rank: FileRank,
-    before: FileState | undefined,
-  ): { readonly state: FileState; readonly objects: Manifest['objects'] | undefined } | undefined {
-    const content = readContent(rank.path, this.#maxFileBytes)
-    switch (content.outcome) {
-      case 'gone':
-        return undefined
-      case 'unstable':
-        return { state: failed(rank, before, 'is being written', undefined), objects: undefined }
-      case 'unreadable':
-        return { state: failed(rank, before, content.message, content.signature), objects: undefined }
+  /** Reads a file; undefined when it is gone. */
+  async #look(rank: FileRank, size: number, slice: TimeSlice): Promise<Look | undefined> {
+    const before = this.#files.get(rank.path)
+    const known = this.#index.objectsOf(rank)
+    const { reading, parts } = await this.#reader.read(
+      {
+        path: rank.path,
+        maxBytes: this.#maxFileBytes,
+        knownHash: before?.hash ?? '',
+        known: known.map(it => it.fingerprint ?? ''),
+      },
+      size,
+    )
+    if (reading.outcome === 'gone') return undefined
+    const state = stateAfter(rank, before, reading)
+    if (reading.outcome !== 'manifest' && reading.outcome !== 'blank') return { state, objects: undefined }
+    const keep = state.damaged && state.wasGood
+    return { state, objects: keep ? undefined : await this.#unpack(parts, known, slice) }
+  }
+
+  async #unpack(
+    parts: readonly Part[],
+    known: readonly ReadObject[],
+    slice: TimeSlice,
+  ): Promise<ReadObject[]> {
+    const objects: ReadObject[] = []
+    for (const part of parts) {
+      if (slice.isOver) await slice.next()
+      for (const read of parsePart(part)) {
+        if ('object' in read) {
+          this.#sharing.share(read.object)
+          objects.push(read)
+        } else {
+          const { line, column } = read
+          const earlier = known[read.known]
+          if (earlier !== undefined) objects.push({ ...earlier, line, column })
+        }
+      }
     }
-    const { text, hash, signature } = content
-    if (before?.hash === hash) return { state: { ...before, signature }, objects: undefined }
-    const wasGood = before?.wasGood ?? false
-    if (wasGood && text.trim() === '') {
-      // A shell empties the file before `kubectl get … > file` has anything to write.
-      return { state: { ...failed(rank, before, 'is empty', signature), hash }, objects: undefined }
-    }
-    const { objects, problems, unknownKinds, damaged } = readManifest(text, rank.path)
-    const state = { rank, signature, hash, problems, unknownKinds, damaged, wasGood: wasGood || !damaged }
-    return { state, objects: damaged && wasGood ? undefined : objects }
+    return objects
   }
 
   #missing({ path, message }: { readonly path: string; readonly message: string }): string {
@@ -241,6 +277,32 @@ function statOrNone(path: string): Signature | undefined {
 const isCurrent = (state: FileState, now: Signature | undefined): boolean =>
   state.signature !== undefined && !state.signature.racy && state.signature.text === now?.text
 
+function stateAfter(
+  rank: FileRank,
+  before: FileState | undefined,
+  reading: Exclude<Reading, { readonly outcome: 'gone' }>,
+): FileState {
+  const wasGood = before?.wasGood ?? false
+  switch (reading.outcome) {
+    case 'unstable':
+      return failed(rank, before, 'is being written', undefined)
+    case 'unreadable':
+      return failed(rank, before, reading.message, reading.signature)
+    case 'same':
+      return { ...(before ?? failed(rank, before, '', undefined)), signature: reading.signature }
+    case 'blank': {
+      const { signature, hash } = reading
+      // A shell empties the file before `kubectl get … > file` has anything to write.
+      if (wasGood) return { ...failed(rank, before, 'is empty', signature), hash }
+      return { rank, signature, hash, problems: [], unknownKinds: [], damaged: false, wasGood: true }
+    }
+    case 'manifest': {
+      const { signature, hash, problems, unknownKinds, damaged } = reading
+      return { rank, signature, hash, problems, unknownKinds, damaged, wasGood: wasGood || !damaged }
+    }
+  }
+}
+
 function failed(
   rank: FileRank,
   before: FileState | undefined,
@@ -255,16 +317,5 @@ function failed(
     unknownKinds: before?.unknownKinds ?? [],
     damaged: true,
     wasGood: before?.wasGood ?? false,
-  }
-}
-
-/** Gives way to others every so often. */
-class Slice {
-  #startMs = performance.now()
-
-  async pause(): Promise<void> {
-    if (performance.now() - this.#startMs < SLICE_MS) return
-    await new Promise(resolve => setImmediate(resolve))
-    this.#startMs = performance.now()
   }
 }

@@ -1,20 +1,33 @@
 /** The text of one file to the objects in it, and what is to be said about it. */
 import type { Problem } from '@kpng/api'
-import { type FieldPath, formatPath, type Intern, internTable, isRecord } from '../../objects/fields.ts'
+import { type FieldPath, formatPath, isRecord } from '../../objects/fields.ts'
 import { readObject, type TypeMeta } from '../../objects/read.ts'
 import type { KubeObject } from '../../objects/types.ts'
 import { LineCounter } from './line-counter.ts'
-import { type Entry, Locator, parseText } from './parse-text.ts'
+import { type Entry, parseText } from './parse-text.ts'
+import type { Range } from './split-documents.ts'
+import { Locator } from './yaml.ts'
 
-export interface ManifestObject {
-  readonly object: KubeObject
-  /** Line and column, from 1, where it begins. */
+/** Line and column, from 1, where an object begins. */
+export interface Position {
   readonly line: number
   readonly column: number
 }
 
+/** A good object, read from text of this fingerprint. */
+export interface ReadObject extends Position {
+  readonly object: KubeObject
+  readonly fingerprint?: string
+}
+
+/** An object that the reader of an earlier version of the file has already, by its index there. */
+export interface KnownObject extends Position {
+  readonly known: number
+}
+
 export interface Manifest {
-  readonly objects: readonly ManifestObject[]
+  /** Their strings may keep the whole text alive. */
+  readonly objects: readonly (ReadObject | KnownObject)[]
   readonly problems: readonly Problem[]
   /** Kinds that kpng has no use for, the first of each with its place. */
   readonly unknownKinds: readonly UnknownKind[]
@@ -34,8 +47,11 @@ export interface UnknownKind {
 /** Problems of one file beyond this many are only counted: finding each one's place takes time. */
 const MAX_PROBLEMS = 100
 
+/** Fingerprints of an earlier version's objects, by their index there; '' where there is none. */
+export type KnownFingerprints = readonly string[]
+
 /** file is the name that problems give. Never throws, whatever the text is. */
-export function readManifest(text: string, file: string, intern: Intern = internTable()): Manifest {
+export function readManifest(text: string, file: string, known: KnownFingerprints = []): Manifest {
   const problems: Problem[] = []
   let suppressed = 0
   const lines = new LineCounter(text)
@@ -48,28 +64,42 @@ export function readManifest(text: string, file: string, intern: Intern = intern
   let damaged = false
   let rejected = 0
   const locator = new Locator(text)
-  const objects: ManifestObject[] = []
+  const indexes = new Map(known.map((fingerprint, index) => [fingerprint, index]))
+  const objects: (ReadObject | KnownObject)[] = []
   const unknownKinds = new Map<string, UnknownKind>()
   const take = (entry: Entry) => {
     let reported = false
     const report = (path: FieldPath, message: string) => {
       reported = true
-      add(() => locator.locate(entry.place, path), formatPath(path), describe(entry) + message)
+      const { place } = entry
+      const offset = () => locator.locate(place.range, [...place.path, ...path])
+      add(offset, formatPath(path), describe(entry) + message)
     }
-    const result = readObject(entry.value, { report, intern }, entry.type)
+    const result = readObject(entry.value, { report, intern: text => text }, entry.type)
     if (result.outcome === 'ignored') {
       if (reported) rejected++
       return
     }
-    const position = lines.position(startOf(text, entry))
-    if (result.outcome === 'object') objects.push({ object: result.object, ...position })
-    else noteUnknown(unknownKinds, result.type, `${file}:${position.line}:${position.column}`)
+    const position = lines.position(startOf(text, entry.place.range))
+    if (result.outcome === 'unknown-kind') {
+      noteUnknown(unknownKinds, result.type, `${file}:${position.line}:${position.column}`)
+    } else if (reported || entry.fingerprint === undefined) {
+      objects.push({ object: result.object, ...position })
+    } else {
+      objects.push({ object: result.object, ...position, fingerprint: entry.fingerprint })
+    }
   }
   parseText(text, {
     entry: take,
     error: error => {
       damaged ||= error.fatal
       add(() => error.offset, '', error.message)
+    },
+    isKnown: (fingerprint, range) => {
+      const index = indexes.get(fingerprint)
+      if (index === undefined) return false
+      objects.push({ known: index, ...lines.position(startOf(text, range)) })
+      return true
     },
   })
   if (suppressed > 0)
@@ -88,7 +118,7 @@ function describe({ value, type }: Entry): string {
 }
 
 /** Where an entry begins, cheaply; objects in a JSON text share its beginning. */
-function startOf(text: string, { place: { range } }: Entry): number {
+function startOf(text: string, range: Range): number {
   const content = /[^\s-]/g
   content.lastIndex = range.start
   return content.test(text) ? content.lastIndex - 1 : range.start

@@ -9,6 +9,8 @@ const typeOf = (index: ObjectIndex) => {
   const object = index.get(KEY)
   return object?.kind === 'Service' ? object.type : undefined
 }
+const replace = (index: ObjectIndex, ...args: Parameters<ObjectIndex['replace']>) =>
+  new Set(index.replace(...args))
 const a = { path: 'd/a.yaml', root: 0 }
 const b = { path: 'd/b.yaml', root: 0 }
 const other = { path: 'c/a.yaml', root: 1 }
@@ -21,7 +23,7 @@ describe('object index', () => {
       [b, other, a],
     ]) {
       const index = new ObjectIndex()
-      for (const file of order) assert.deepEqual(index.replace(file, [define(file.path)]), new Set([KEY]))
+      for (const file of order) assert.deepEqual(replace(index, file, [define(file.path)]), new Set([KEY]))
       assert.equal(typeOf(index), 'c/a.yaml')
       assert.deepEqual(
         index.problems().map(it => `${it.where} ${it.message}`),
@@ -30,18 +32,18 @@ describe('object index', () => {
           'd/b.yaml:1:1 Service shop/web: is defined again at c/a.yaml:1:1, which is used',
         ],
       )
-      index.replace(other, [])
+      replace(index, other, [])
       assert.equal(typeOf(index), 'd/b.yaml')
-      index.replace(b, [])
+      replace(index, b, [])
       assert.deepEqual([typeOf(index), index.problems()], ['d/a.yaml', []])
-      index.replace(a, [])
+      replace(index, a, [])
       assert.deepEqual([typeOf(index), [...index.objects()]], [undefined, []])
     }
   })
 
   it('twice in one file: the last one counts, as with kubectl apply', () => {
     const index = new ObjectIndex()
-    index.replace(a, [define('first', 1), define('last', 9)])
+    replace(index, a, [define('first', 1), define('last', 9)])
     assert.equal(typeOf(index), 'last')
     assert.deepEqual([index.problems()[0]?.where, index.whereIs(KEY)], ['d/a.yaml:1:1', 'd/a.yaml:9:1'])
   })

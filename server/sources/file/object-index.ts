@@ -1,7 +1,7 @@
 import type { Problem } from '@kpng/api'
 import { type KubeObject, objectKey } from '../../objects/types.ts'
 import { compareText } from '../../select/endpoints.ts'
-import type { ManifestObject } from './manifest.ts'
+import type { ReadObject } from './manifest.ts'
 
 /** Where a file stands among others: by the order of the PATHs given, then by name. */
 export interface FileRank {
@@ -11,7 +11,7 @@ export interface FileRank {
 }
 
 /** One place that defines an object. */
-interface Claim extends ManifestObject {
+interface Claim extends ReadObject {
   readonly file: FileRank
   /** Position in its file. */
   readonly order: number
@@ -30,32 +30,40 @@ export class ObjectIndex {
   readonly #duplicates = new Set<string>()
   readonly #files = new Map<string, readonly Claim[]>()
 
-  /** The objects of a file are these now. Gives the keys that it defined before or defines now. */
-  replace(file: FileRank, objects: readonly ManifestObject[]): Set<string> {
-    const touched = new Set<string>()
+  /** What counts for a key; undefined when no file defines it. */
+  get(key: string): KubeObject | undefined {
+    return this.#of(key).at(-1)?.object
+  }
+
+  /**
+   * The objects of a file are these now. A step at a time: gives the keys that it defined before or defines now, some
+   * of them twice, and is done when there are no more.
+   */
+  *replace(file: FileRank, objects: readonly ReadObject[]): Generator<string> {
     const before = new Set(this.#files.get(file.path))
     for (const claim of before) {
       const key = objectKey(claim.object)
-      touched.add(key)
       this.#put(
         key,
         this.#of(key).filter(it => !before.has(it)),
       )
+      yield key
     }
-    const claims = objects.map((it, order) => ({ ...it, file, order }))
-    for (const claim of claims) {
+    const claims: Claim[] = []
+    for (const [order, it] of objects.entries()) {
+      const claim = { ...it, file, order }
+      claims.push(claim)
       const key = objectKey(claim.object)
-      touched.add(key)
       this.#put(key, [...this.#of(key), claim].sort(compareClaims))
+      yield key
     }
     if (claims.length === 0) this.#files.delete(file.path)
     else this.#files.set(file.path, claims)
-    return touched
   }
 
-  /** What counts for a key; undefined when no file defines it. */
-  get(key: string): KubeObject | undefined {
-    return this.#of(key).at(-1)?.object
+  /** What a file defines, in order. */
+  objectsOf(file: FileRank): readonly ReadObject[] {
+    return this.#files.get(file.path) ?? []
   }
 
   *objects(): IterableIterator<KubeObject> {

@@ -21,7 +21,7 @@ export async function readManifests(
   paths: readonly string[],
   options: ManifestFilesOptions = {},
 ): Promise<Manifests> {
-  const files = new ManifestFiles(paths, options)
+  await using files = new ManifestFiles(paths, options)
   await files.refresh()
   const services: Service[] = []
   const slices: EndpointSlice[] = []

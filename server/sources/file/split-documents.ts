@@ -9,7 +9,8 @@ export interface Range {
   readonly end: number
 }
 
-const MARKER = /^(?:---|\.\.\.)(?=[ \t\r\n]|$)/gm
+/** At the start of a line, as YAML knows lines (JavaScript's `^` knows others, too). */
+const MARKER = /(?<![^\r\n])(?:---|\.\.\.)(?=[ \t\r\n]|$)/g
 /** Nothing but directives, comments and blank lines: belongs to the document that follows. */
 const PREFIX_ONLY = /^(?:[ \t]*(?:#.*)?\r?(?:\n|$)|%.*(?:\n|$))*$/
 
@@ -39,31 +40,31 @@ export function splitDocuments(text: string): Range[] {
   return found
 }
 
-/** A document `items:` of which are taken out: the items, and the text around them. */
+/** A document whose items are taken out of it. */
 export interface SplitList {
   /** Each begins with the line of its dash: a sequence of one item. */
   readonly items: readonly Range[]
-  /** What is left of the document: kind, apiVersion, metadata. */
+  /** The document without them: kind, apiVersion, metadata, and `items:` with nothing in it. */
   readonly rest: string
 }
 
-/** undefined when the document has no block sequence `items:` at its top. */
+/** undefined when the document has no block sequence `items:` at its top, or that is not plain to see. */
 export function splitList(text: string, document: Range): SplitList | undefined {
   const body = text.slice(document.start, document.end)
   const key = body.startsWith('items:') ? 0 : body.indexOf('\nitems:') + 1
   if (key === 0 && !body.startsWith('items:')) return undefined
   const first = lineAfter(body, key)
-  if (!/^items:[ \t]*(?:#.*)?$/.test(body.slice(key, first).trimEnd())) return undefined
+  if (!/^items:(?:[ \t]+#.*)?$/.test(body.slice(key, first).trimEnd())) return undefined
   const { starts, end } = findItems(body, first)
   if (starts.length === 0) return undefined
   const items = starts.map((start, i) => ({
     start: document.start + start,
     end: document.start + (starts[i + 1] ?? end),
   }))
-  return { items, rest: `${body.slice(0, key)}${body.slice(end)}` }
+  return { items, rest: `${body.slice(0, first)}${body.slice(end)}` }
 }
 
-/** Starts of the lines with a dash at the column of the first one, and where the sequence ends. */
+/** Starts of the lines with a dash at the column of the first one (none in case of doubt), and where the sequence ends. */
 function findItems(body: string, from: number): { readonly starts: number[]; readonly end: number } {
   const starts: number[] = []
   let column = -1
@@ -76,7 +77,8 @@ function findItems(body: string, from: number): { readonly starts: number[]; rea
       column = at - line
       starts.push(line)
     } else if (column < 0 || at - line < column || c !== ' ') {
-      return { starts, end: line }
+      // The next key, or something odd.
+      return at === line && c !== '\t' ? { starts, end: line } : { starts: [], end: line }
     }
   }
   return { starts, end: body.length }

@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { KpngError } from '@kpng/api'
-import { parse } from 'yaml'
+import { load } from 'js-yaml'
 import { isRecord } from '../../objects/fields.ts'
 import { type ClusterAccess, isLoopback, type Material } from './cluster-access.ts'
 
@@ -169,7 +169,7 @@ function refuseClearText({ server, token }: ClusterAccess, explicit: boolean): v
 function readYaml(file: string): Json {
   let json: unknown
   try {
-    json = parse(readFileSync(file, 'utf8'))
+    json = load(readFileSync(file, 'utf8'))
   } catch (reason) {
     throw KpngError.from(reason, 'usage', `cannot read the kubeconfig ${file}`)
   }
