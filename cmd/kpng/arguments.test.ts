@@ -13,6 +13,11 @@ const cases: Array<[name: string, input: string, output: string]> = [
   ['repeated -i', 'file -i a -i b to-ebpf', 'file -i a -i b to-ebpf'],
   ['the word to-local', 'file -i a to-local to-ebpf', 'file -i a to-ebpf'],
   ['to-local alone is left for the parser to refuse', 'file -i a to-local', 'file -i a to-local'],
+  [
+    'the word to-local after kube',
+    'kube --server https://s to-local to-ebpf',
+    'kube --server https://s to-ebpf',
+  ],
   ['paths after the sink', 'file to-ebpf -i a b', 'file to-ebpf -i a -i b'],
   [
     'other commands are left alone',

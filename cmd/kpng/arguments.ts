@@ -6,7 +6,7 @@ const isSink = (word: string): boolean => /^to-[a-z]+$/.test(word)
  * `-i A B to-ebpf` becomes `-i A -i B to-ebpf`, and the extra word `to-local` before a backend is dropped.
  */
 export function normalizeArguments(argv: readonly string[]): string[] {
-  if (argv[0] !== 'file') return [...argv]
+  if (argv[0] !== 'file' && argv[0] !== 'kube') return [...argv]
   const out: string[] = []
   let inPaths = false
   for (const [index, word] of argv.entries()) {

@@ -1,6 +1,14 @@
 import { Command, CommanderError } from 'commander'
 import { normalizeArguments } from './arguments.ts'
-import { agentOptions, fileOptions, instanceOption, outputOption } from './options.ts'
+import { type KubeFlags, kubeOptions } from './kube-options.ts'
+import {
+  type AgentFlags,
+  agentOptions,
+  type FileFlags,
+  fileOptions,
+  instanceOption,
+  outputOption,
+} from './options.ts'
 import { version } from './version.ts'
 
 /**
@@ -21,8 +29,24 @@ function program(): Command {
   )
   agentOptions(file.command('to-ebpf').description('sink: this node’s sockets, through BPF maps')).action(
     async (_options, command: Command) => {
-      const { runFileAgent } = await import('./agent/run-agent.ts')
-      await runFileAgent(command.optsWithGlobals())
+      const { fileSource } = await import('./agent/agent-source.ts')
+      const { runAgent } = await import('./agent/run-agent.ts')
+      const flags: AgentFlags & FileFlags = command.optsWithGlobals()
+      await runAgent(flags, fileSource(flags.input ?? []))
+    },
+  )
+
+  const kube = kubeOptions(
+    kpng
+      .command('kube')
+      .description('source: Services, EndpointSlices, this Node and ServiceCIDRs from an API server'),
+  )
+  agentOptions(kube.command('to-ebpf').description('sink: this node’s sockets, through BPF maps')).action(
+    async (_options, command: Command) => {
+      const { kubeSource } = await import('./agent/agent-source.ts')
+      const { runAgent } = await import('./agent/run-agent.ts')
+      const flags: AgentFlags & KubeFlags = command.optsWithGlobals()
+      await runAgent(flags, kubeSource(flags))
     },
   )
 

@@ -42,6 +42,10 @@ export function fileOptions(command: Command): Command {
   return command.option('-i, --input <path>', 'file or directory of manifests; may be repeated', append)
 }
 
+export interface FileFlags {
+  readonly input?: readonly string[]
+}
+
 /** What `to-ebpf` takes from every source. Names: kube-proxy's where it has one, else KPNG's. */
 export function agentOptions(command: Command): Command {
   return instanceOption(command)
@@ -80,7 +84,6 @@ export function agentOptions(command: Command): Command {
 
 /** What the options above parse into, commander's camel case. */
 export interface AgentFlags {
-  readonly input?: readonly string[]
   readonly instance: string
   readonly nodeName?: string
   readonly hostnameOverride?: string

@@ -3,13 +3,14 @@ import { join } from 'node:path'
 import { KpngError, type Problem } from '@kpng/api'
 import { checkCgroupDirectory, EbpfBackend, findCgroupRoot } from '@kpng/backend-ebpf'
 import { lockFile } from '@kpng/ebpf'
-import { FileSource, LocalView, Store } from '@kpng/server'
+import { LocalView, Store } from '@kpng/server'
 import type { Logger } from 'pino'
 import type { AgentFlags } from '../options.ts'
 import { journalPath, lockPath, runDir, socketPath } from '../run-dir.ts'
 import { version } from '../version.ts'
 import { encodeViewDocument } from '../view-document.ts'
 import { type AgentSettings, agentSettings } from './agent-settings.ts'
+import type { AgentSource, OpenSource } from './agent-source.ts'
 import { createLogger } from './logger.ts'
 import { AgentMetrics } from './metrics.ts'
 import { ProblemLog } from './problem-log.ts'
@@ -18,13 +19,11 @@ import { ViewJournal } from './view-journal.ts'
 
 const objectDirectory = join(import.meta.dirname, '../../../backends/ebpf/bpf/build')
 
-/** `kpng file … to-ebpf`: runs until SIGTERM, SIGINT or SIGHUP. The datapath stays when it ends. */
-export async function runFileAgent(flags: AgentFlags): Promise<void> {
-  const paths = flags.input ?? []
-  if (paths.length === 0) throw new KpngError('usage', 'kpng file: name what to read with -i PATH')
+/** `kpng <source> … to-ebpf`: runs until SIGTERM, SIGINT or SIGHUP. The datapath stays when it ends. */
+export async function runAgent(flags: AgentFlags, openSource: OpenSource): Promise<void> {
   const settings = agentSettings(flags)
   const logger = createLogger(settings.logLevel, { instance: settings.instance, node: settings.nodeName })
-  await using agent = await Agent.start(settings, paths, logger)
+  await using agent = await Agent.start(settings, openSource, logger)
   const signal = await stopSignal()
   logger.info({ signal }, 'stopping; the datapath goes on')
   await agent[Symbol.asyncDispose]()
@@ -45,25 +44,25 @@ function stopSignal(): Promise<NodeJS.Signals> {
 
 interface AgentOptions {
   readonly settings: AgentSettings
-  readonly paths: readonly string[]
+  readonly openSource: OpenSource
   readonly cgroup: string
   readonly logger: Logger
 }
 
-/** One agent: files -> store -> this node's view -> maps, and the status API beside it. */
+/** One agent: source -> store -> this node's view -> maps, and the status API beside it. */
 class Agent implements AsyncDisposable {
   readonly #settings: AgentSettings
   readonly #cgroup: string
   readonly #startedAt = new Date().toISOString()
   readonly #resources: AsyncDisposableStack
   readonly #backend: EbpfBackend
-  readonly #source: FileSource
+  readonly #source: AgentSource
   readonly #view: LocalView
   readonly #journal: ViewJournal
   readonly #problemLog: ProblemLog
 
   private constructor(options: AgentOptions, backend: EbpfBackend, resources: AsyncDisposableStack) {
-    const { settings, paths, cgroup, logger } = options
+    const { settings, openSource, cgroup, logger } = options
     this.#settings = settings
     this.#cgroup = cgroup
     this.#resources = resources
@@ -78,10 +77,12 @@ class Agent implements AsyncDisposable {
       }),
     )
     this.#view = resources.use(new LocalView(store, settings.nodeName, backend))
-    this.#source = resources.use(new FileSource(store, paths, { onRead: () => this.changed() }))
+    this.#source = resources.use(
+      openSource({ store, nodeName: settings.nodeName, onRead: () => this.changed() }),
+    )
   }
 
-  static async start(settings: AgentSettings, paths: readonly string[], logger: Logger): Promise<Agent> {
+  static async start(settings: AgentSettings, openSource: OpenSource, logger: Logger): Promise<Agent> {
     const resources = new AsyncDisposableStack()
     try {
       mkdirSync(runDir(settings.instance), { recursive: true, mode: 0o750 })
@@ -103,7 +104,7 @@ class Agent implements AsyncDisposable {
           onChange: () => agent?.changed(),
         }),
       )
-      agent = new Agent({ settings, paths, cgroup, logger }, backend, resources)
+      agent = new Agent({ settings, openSource, cgroup, logger }, backend, resources)
       await agent.#begin(logger)
       return agent
     } catch (reason) {
@@ -130,7 +131,7 @@ class Agent implements AsyncDisposable {
     logger.info({ cgroup: this.#cgroup, version, generation: this.#backend.generation }, 'started')
   }
 
-  /** Re-reads the files and waits until the datapath carries what they say. */
+  /** Has the source look at everything, and waits until the datapath carries what it says. */
   async sync(): Promise<void> {
     await this.#source.rescan()
     this.#view.flush()

@@ -1,0 +1,38 @@
+import { KpngError, type Problem } from '@kpng/api'
+import { clusterAccess, FileSource, KubeSource, type Store, UndiciTransport } from '@kpng/server'
+import type { KubeFlags } from '../kube-options.ts'
+import { version } from '../version.ts'
+
+/** Where an agent's objects come from. */
+export interface AgentSource extends AsyncDisposable {
+  start(): Promise<void>
+  /** Looks at everything now; resolves when the store has it. */
+  rescan(): Promise<void>
+  problems(): Problem[]
+}
+
+interface SourceContext {
+  readonly store: Store
+  readonly nodeName: string
+  /** To be told when problems may have changed. */
+  readonly onRead: () => void
+}
+
+/** Made before anything is touched on the machine: throws `usage` then, or not at all. */
+export type OpenSource = (context: SourceContext) => AgentSource
+
+export function fileSource(paths: readonly string[]): OpenSource {
+  if (paths.length === 0) throw new KpngError('usage', 'kpng file: name what to read with -i PATH')
+  return ({ store, onRead }) => new FileSource(store, paths, { onRead })
+}
+
+export function kubeSource(flags: KubeFlags): OpenSource {
+  const access = clusterAccess({ kubeconfig: flags.kubeconfig, server: flags.server ?? flags.master })
+  const serviceProxyName = flags.serviceProxyName === '' ? undefined : flags.serviceProxyName
+  return ({ store, nodeName, onRead }) =>
+    new KubeSource(store, new UndiciTransport(access, { userAgent: `kpng/${version}` }), {
+      nodeName,
+      serviceProxyName,
+      onRead,
+    })
+}

@@ -1,0 +1,87 @@
+import type { ChildProcess, ChildProcessWithoutNullStreams } from 'node:child_process'
+import { once } from 'node:events'
+import { join } from 'node:path'
+import { createInterface, type Interface } from 'node:readline'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { TestHost } from './agent.ts'
+import { kpngOk, kpngPath } from './lab.ts'
+import { postJson } from './unix-http.ts'
+
+const PORT = 6443
+
+/** A host with a fake API server on its loopback, and an agent that follows it. */
+export class KubeHost implements AsyncDisposable {
+  readonly host = new TestHost()
+  readonly #api: ChildProcessWithoutNullStreams
+  readonly #answers: Interface
+  #agent: ChildProcess | undefined
+  #log = ''
+
+  constructor() {
+    const node = join(import.meta.dirname, '../../node_modules/.bin/node')
+    const main = join(import.meta.dirname, 'fake-api-main.ts')
+    this.#api = this.host.startWithInput([node, main, `${PORT}`])
+    this.#api.stderr.on('data', (piece: Buffer) => {
+      this.#log += piece.toString()
+    })
+    this.#answers = createInterface({ input: this.#api.stdout })
+  }
+
+  /** What the agent and the API server have written to standard error. */
+  get log(): string {
+    return this.#log
+  }
+
+  /** A command to the fake API server, see there. */
+  async api(command: object): Promise<void> {
+    const done = once(this.#answers, 'line', { signal: AbortSignal.timeout(10_000) })
+    this.#api.stdin.write(`${JSON.stringify(command)}\n`)
+    await done
+  }
+
+  /** Starts the agent and does not wait for anything. */
+  startAgent(options: readonly string[] = []): void {
+    const child = this.host.start([
+      kpngPath,
+      ...['kube', '--server', `http://127.0.0.1:${PORT}`, ...options, 'to-ebpf', '--node-name', 'node-a'],
+      ...['--instance', this.host.name, '--cgroup-root', this.host.cgroup],
+    ])
+    child.stderr?.on('data', (piece: Buffer) => {
+      this.#log += piece.toString()
+    })
+    this.#agent = child
+  }
+
+  async stopAgent(signal: NodeJS.Signals = 'SIGTERM'): Promise<number | null> {
+    const child = this.#agent
+    this.#agent = undefined
+    if (child === undefined || child.exitCode !== null) return child?.exitCode ?? null
+    const gone = once(child, 'exit')
+    child.kill(signal)
+    const [code] = (await gone) as [number | null]
+    return code
+  }
+
+  /** Waits until the maps say so, ten seconds at most; gives them. */
+  async maps(wanted: (lines: string) => boolean): Promise<string> {
+    let lines = ''
+    for (const deadline = performance.now() + 10_000; performance.now() < deadline; await sleep(50)) {
+      lines = await kpngOk(['get', 'maps', '--instance', this.host.name]).catch(() => '')
+      if (wanted(lines)) return lines
+    }
+    throw new Error(`the maps are not as expected:\n${lines}\n${this.#log}`)
+  }
+
+  /** POST /v1/sync. */
+  async sync(): Promise<void> {
+    await postJson(`/run/kpng/${this.host.name}/status.sock`, '/v1/sync')
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stopAgent('SIGKILL')
+    this.#answers.close()
+    this.#api.kill('SIGKILL')
+    await kpngOk(['cleanup', '--instance', this.host.name])
+    await this.host[Symbol.asyncDispose]()
+  }
+}
