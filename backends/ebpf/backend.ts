@@ -1,6 +1,7 @@
 import { networkInterfaces } from 'node:os'
 import type { NodeView, Problem, ServiceView, ViewSink } from '@kpng/api'
 import { type BpfMap, type KeyedMap, keyedMap, memoryMap, perCpuMap, waitForPrograms } from '@kpng/ebpf'
+import { Attachment } from './attach/attachment.ts'
 import type { PinnedMap } from './attach/map-set.ts'
 import { Datapath, type DatapathOptions } from './attach/open-datapath.ts'
 import { SocketRecords } from './attach/socket-records.ts'
@@ -41,6 +42,9 @@ export interface EbpfBackendOptions extends DatapathOptions {
   /** Something that status() or problems() tells has changed. */
   readonly onChange: () => void
 }
+
+/** Of damage that is found at the start: it may be in every entry of a map. */
+const maxFindingsLogged = 20
 
 /** How often the interfaces are looked at where NodePorts are served on addresses that CIDRs choose. */
 const localAddressIntervalMs = 5_000
@@ -86,9 +90,8 @@ export class EbpfBackend implements ViewSink, AsyncDisposable {
   readonly #localAddressTimer: NodeJS.Timeout | undefined
   #node: NodeView | undefined
   #localAddresses: readonly string[] | undefined
+  readonly #attachment: Attachment
   #attaching: Promise<void> | undefined
-  #attached = false
-  #failure: unknown
   #closed = false
 
   private constructor(
@@ -113,6 +116,21 @@ export class EbpfBackend implements ViewSink, AsyncDisposable {
       nodePortAddresses: options.nodePortAddresses,
       ...(adopted === undefined ? {} : { adopted }),
     })
+    this.#attachment = new Attachment({
+      attach: () => datapath.attach(),
+      fault: () => datapath.fault(),
+      onAttached: fault => {
+        const { generation } = datapath
+        if (fault === undefined) options.logger.info({ generation }, 'synced: the programs are in place')
+        else
+          options.logger.warn({ generation, fault }, 'the programs were not in place any more, and are again')
+        options.onChange()
+      },
+      onFailed: reason => {
+        options.logger.warn({ err: reason }, 'the programs could not be put in place; will be tried again')
+        options.onChange()
+      },
+    })
     // Nothing tells of an address that comes or goes without a change of the Node.
     if (options.nodePortAddresses !== 'primary')
       this.#localAddressTimer = setInterval(
@@ -127,8 +145,9 @@ export class EbpfBackend implements ViewSink, AsyncDisposable {
     const datapath = resources.use(Datapath.open(options))
     const records = resources.use(new SocketRecords(datapath, waitForPrograms))
     const adopted = await adoptDatapath(datapath, records, options.logger)
+    const backend = new EbpfBackend(options, datapath, records, adopted)
     resources.move()
-    return new EbpfBackend(options, datapath, records, adopted)
+    return backend
   }
 
   setNode(node: NodeView): void {
@@ -162,42 +181,30 @@ export class EbpfBackend implements ViewSink, AsyncDisposable {
   }
 
   #followLocalAddresses(): void {
-    if (this.#attached && this.#readLocalAddresses()) this.sync()
+    if (this.#attachment.attached && this.#readLocalAddresses()) this.sync()
   }
 
+  /** Without waiting for stale sockets: what a new program writes is not made stale by what an old one did. */
   async #attachWhenWritten(): Promise<void> {
-    await this.#reconciler.settled()
-    if (this.#closed) return
-    try {
-      this.#datapath.attach()
-      this.#attached = true
-      this.#failure = undefined
-      this.#options.logger.info(
-        { generation: this.#datapath.generation },
-        'synced: the programs are in place',
-      )
-    } catch (reason) {
-      this.#failure = reason
-      this.#attaching = undefined
-      this.#options.logger.warn(
-        { err: reason },
-        'the programs could not be attached; tried again at the next sync',
-      )
-    }
-    this.#options.onChange()
+    await this.#reconciler.written()
+    if (!this.#closed) this.#attachment.begin()
   }
 
-  /** Resolves when the kernel has everything up to the last sync, stale sockets are gone and programs in place. */
+  /**
+   * Resolves when the kernel has everything up to the last sync, stale sockets are gone and programs in place. Throws
+   * where they cannot be put in place now.
+   */
   async settled(): Promise<void> {
-    this.#followLocalAddresses()
     await this.#reconciler.settled()
     await this.#attaching
-    if (this.#failure !== undefined) throw this.#failure
+    if (this.#attaching === undefined) return
+    this.#attachment.begin()
+    if (this.#attachment.failure !== undefined) throw this.#attachment.failure
   }
 
   /** The first complete view is in the kernel and the programs look at it. */
   get attached(): boolean {
-    return this.#attached
+    return this.#attachment.attached
   }
 
   get generation(): number {
@@ -211,7 +218,14 @@ export class EbpfBackend implements ViewSink, AsyncDisposable {
 
   problems(): Problem[] {
     const { problems, notServed } = this.#reconciler.status()
-    return [...problems, ...notServed]
+    return [...this.#attachProblems(), ...problems, ...notServed]
+  }
+
+  #attachProblems(): Problem[] {
+    const { failure } = this.#attachment
+    if (failure === undefined) return []
+    const message = `the programs are not in place: ${failure.message}; will be tried again`
+    return [{ where: this.#options.cgroup, field: '', message }]
   }
 
   status(): BackendStatus {
@@ -241,6 +255,7 @@ export class EbpfBackend implements ViewSink, AsyncDisposable {
   /** Ends the work; what is in the kernel goes on. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closed = true
+    this.#attachment[Symbol.dispose]()
     clearInterval(this.#localAddressTimer)
     this.#reconciler.close()
     await this.#records[Symbol.asyncDispose]()
@@ -260,7 +275,10 @@ async function adoptDatapath(
     logger.info({ generation, reason }, 'new maps: the old ones forward until the first sync is written')
   const source = (name: PinnedMap): BpfMap => datapath.previousMap(name) ?? datapath.map(name)
   const adopted = await adopt(datapathMaps(source), records.rows())
-  for (const finding of adopted.findings) logger.warn({}, `found in the kernel: ${finding}`)
+  for (const finding of adopted.findings.slice(0, maxFindingsLogged))
+    logger.warn({}, `found in the kernel: ${finding}`)
+  const leftOut = adopted.findings.length - maxFindingsLogged
+  if (leftOut > 0) logger.warn({ leftOut }, 'found in the kernel: more of this kind')
   return reason === undefined ? adopted : { ...adopted, contents: undefined }
 }
 

@@ -1,12 +1,13 @@
 import assert from 'node:assert/strict'
-import { existsSync } from 'node:fs'
+import { existsSync, mkdirSync, rmdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { type TestAgent, TestHost } from './agent.ts'
+import { type AgentAnswer, type TestAgent, TestHost } from './agent.ts'
 import { kpng, kpngOk } from './lab.ts'
 import { startLoad } from './load.ts'
 import { endpointSlice, node, service } from './manifests.ts'
+import { getText } from './unix-http.ts'
 
 const web = (backends: readonly string[]): unknown[] => [
   node('node-a', ['192.168.78.1']),
@@ -26,6 +27,15 @@ async function hostWithBackends(): Promise<TestHost> {
 
 const programmed = async (agent: TestAgent): Promise<string> =>
   await kpngOk(['get', 'maps', '--instance', agent.instance])
+
+/** The agent's status once it is as wanted, 20 seconds at most. */
+async function statusWhen(agent: TestAgent, wanted: (status: AgentAnswer) => boolean): Promise<AgentAnswer> {
+  for (const deadline = performance.now() + 20_000; ; await sleep(50)) {
+    const status = JSON.parse(await getText(`/run/kpng/${agent.instance}/status.sock`, '/v1/status'))
+    if (wanted(status)) return status
+    if (performance.now() > deadline) throw new Error(JSON.stringify(status))
+  }
+}
 
 test('kill -9 of the agent and its restart fail no connection', async () => {
   await using host = await hostWithBackends()
@@ -140,4 +150,21 @@ test('cleanup takes nothing away from an agent that is only starting', async () 
   assert.match(refused.stderr, /is running/)
   assert.ok(existsSync(lock))
   assert.equal((await agent.sync()).synced, true)
+})
+
+test('a cgroup that is removed and made again gets its programs back, and the agent says what is wrong meanwhile', async () => {
+  await using host = await hostWithBackends()
+  const cgroup = join(host.cgroup, 'served')
+  mkdirSync(cgroup)
+  const agent = host.agent('', cgroup)
+  agent.write(web(backends))
+  await agent.start()
+  rmdirSync(cgroup)
+  const missing = await statusWhen(agent, ({ synced }) => !synced)
+  assert.match(missing.problems.map(({ message }) => message).join(), /not in place: .*served/)
+  mkdirSync(cgroup)
+  const again = await statusWhen(agent, ({ synced }) => synced)
+  assert.deepEqual(again.problems, [])
+  const connect = 'import socket; print(socket.create_connection(("10.96.0.1", 80), 2).getpeername())'
+  assert.equal((await host.run(['python3', '-c', connect], cgroup)).stdout.trim(), "('10.96.0.1', 80)")
 })

@@ -84,6 +84,20 @@ export function attachHooks(options: AttachOptions): void {
   for (const name of readdirSync(directory)) if (!names.has(name)) unpin(join(directory, name))
 }
 
+/** The first hook that is not attached as `attachHooks` would have it, as a sentence. Throws NOT_FOUND. */
+export function attachFault(options: AttachOptions): string | undefined {
+  const wanted = cgroupId(options.cgroup)
+  for (const { name } of wantedHooks(options)) {
+    using link = openLink(options.instance, name)
+    if (link === undefined) return `the link of ${name} is not pinned any more`
+    const info = link.info()
+    if (info.kind !== 'cgroup' || info.cgroupId !== wanted)
+      return `${name} is attached to a cgroup that is not ${options.cgroup} any more`
+    if (info.programId !== options.program(name).id) return `${name} is not our program any more`
+  }
+  return undefined
+}
+
 function attachHook({ instance, cgroup, program }: AttachOptions, hook: Hook): void {
   using link = openLink(instance, hook.name)
   const info = link?.info()

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
@@ -245,4 +245,21 @@ test('programs that are not attached are not loaded', () => {
   assert.ok(loaded.length >= 9 && !loaded.some(name => name.startsWith('post_bind')), loaded.join())
   datapath.attach()
   assert.equal(bind(), 0)
+})
+
+test('a cgroup that was removed and made again is found out and gets its programs back', () => {
+  using scratch = new Scratch()
+  const { cgroup } = scratch.options()
+  using datapath = Datapath.open(scratch.options())
+  datapath.attach()
+  assert.equal(datapath.fault(), undefined)
+  rmdirSync(cgroup)
+  assert.throws(() => datapath.fault(), { code: 'NOT_FOUND' })
+  mkdirSync(cgroup)
+  assert.match(datapath.fault() ?? '', /is attached to a cgroup that is not .* any more/)
+  datapath.attach()
+  assert.equal(datapath.fault(), undefined)
+  assert.equal(queryCgroup(cgroup, AttachType.CGROUP_INET4_CONNECT).programIds.length, 1)
+  rmSync(join(linkPath(scratch.instance), 'recvmsg4'))
+  assert.equal(datapath.fault(), 'the link of recvmsg4 is not pinned any more')
 })

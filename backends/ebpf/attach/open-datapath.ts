@@ -1,7 +1,15 @@
 import { existsSync, mkdirSync, unlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import { KpngError } from '@kpng/api'
-import { type BpfMap, EbpfError, ensureBpffs, type LoadedObject, loadObject, type Program } from '@kpng/ebpf'
+import {
+  type BpfMap,
+  cgroupId,
+  EbpfError,
+  ensureBpffs,
+  type LoadedObject,
+  loadObject,
+  type Program,
+} from '@kpng/ebpf'
 import {
   currentGeneration,
   type Generation,
@@ -10,7 +18,7 @@ import {
   removeOtherGenerations,
 } from './generation.ts'
 import { wantedHooks } from './hooks.ts'
-import { attachHooks, lockCgroup } from './links.ts'
+import { type AttachOptions, attachFault, attachHooks, lockCgroup } from './links.ts'
 import {
   type CountMap,
   countMaps,
@@ -52,6 +60,8 @@ export class Datapath implements Disposable {
   readonly #sock: LoadedObject
   readonly #iterators: LoadedObject
   readonly generation: number
+  /** The directory of that name may be removed and made again. */
+  #lockedCgroup: bigint
   /** The maps of the generation in force before, where it could not be gone on with; undefined after `attach`. */
   #previous: Generation | undefined
   readonly #isNew: boolean
@@ -61,6 +71,7 @@ export class Datapath implements Disposable {
   private constructor(options: DatapathOptions, resources: DisposableStack) {
     this.#options = options
     this.#resources = resources
+    this.#lockedCgroup = cgroupId(options.cgroup)
     const entries = entriesOf(options.sizes)
     const sockPath = join(options.objectDirectory, sockObject)
     const layouts = new MapLayouts(sockPath)
@@ -188,13 +199,30 @@ export class Datapath implements Disposable {
     return this.#isNew
   }
 
-  /** Puts the programs in place and takes the generation before away. Each connection meets the old or the new. */
+  /**
+   * Puts the programs in place and takes the generation before away. Each connection meets the old or the new. Throws
+   * conflict where a new cgroup of this name is another's.
+   */
   attach(): void {
-    const { instance, cgroup, protectNodePorts } = this.#options
-    attachHooks({ instance, cgroup, protectNodePorts, program: name => this.#sock.program(name) })
+    const { instance, cgroup } = this.#options
+    if (cgroupId(cgroup) !== this.#lockedCgroup) {
+      this.#resources.use(lockCgroup(instance, cgroup))
+      this.#lockedCgroup = cgroupId(cgroup)
+    }
+    attachHooks(this.#attachOptions)
     removeOtherGenerations(instance, [this.generation])
     for (const map of this.#previous?.maps.values() ?? []) map[Symbol.dispose]()
     this.#previous = undefined
+  }
+
+  /** What `attach` has put in place and is not there any more, as a sentence. Throws NOT_FOUND without the cgroup. */
+  fault(): string | undefined {
+    return attachFault(this.#attachOptions)
+  }
+
+  get #attachOptions(): AttachOptions {
+    const { instance, cgroup, protectNodePorts } = this.#options
+    return { instance, cgroup, protectNodePorts, program: name => this.#sock.program(name) }
   }
 
   /** Closes descriptors; what is pinned goes on. */
