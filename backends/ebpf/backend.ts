@@ -1,5 +1,5 @@
 import { networkInterfaces } from 'node:os'
-import type { NodeView, Problem, ServiceView, ViewSink } from '@kpng/api'
+import type { NodeView, Problem, ServiceView, SyncState, ViewSink } from '@kpng/api'
 import { type BpfMap, type KeyedMap, keyedMap, memoryMap, perCpuMap, waitForPrograms } from '@kpng/ebpf'
 import { Attachment } from './attach/attachment.ts'
 import type { PinnedMap } from './attach/map-set.ts'
@@ -93,6 +93,7 @@ export class EbpfBackend implements ViewSink, AsyncDisposable {
   readonly #attachment: Attachment
   #attaching: Promise<void> | undefined
   #closed = false
+  #complete = false
 
   private constructor(
     options: EbpfBackendOptions,
@@ -163,10 +164,13 @@ export class EbpfBackend implements ViewSink, AsyncDisposable {
     this.#reconciler.deleteService(namespace, name)
   }
 
-  sync(): void {
+  sync(state: SyncState = { complete: true }): void {
+    this.#complete ||= state.complete
     this.#readLocalAddresses()
-    this.#reconciler.sync()
-    this.#attaching ??= this.#attachWhenWritten()
+    this.#reconciler.sync({ complete: this.#complete })
+    // New maps lack what a source has not told yet; the old ones have it.
+    if (this.#complete || this.#datapath.newGenerationReason === undefined)
+      this.#attaching ??= this.#attachWhenWritten()
     void this.#reconciler.settled().then(() => this.#options.onChange())
   }
 
@@ -181,7 +185,7 @@ export class EbpfBackend implements ViewSink, AsyncDisposable {
   }
 
   #followLocalAddresses(): void {
-    if (this.#attachment.attached && this.#readLocalAddresses()) this.sync()
+    if (this.#attachment.attached && this.#readLocalAddresses()) this.sync({ complete: this.#complete })
   }
 
   /** Without waiting for stale sockets: what a new program writes is not made stale by what an old one did. */

@@ -52,6 +52,51 @@ describe('an agent that adopts', () => {
     ])
   })
 
+  it('keeps what nobody has set while syncs are not complete, and serves what is set', async () => {
+    using agent = new Harness()
+    agent.reconciler.setNode({
+      name: 'n',
+      addresses: ['192.0.2.1'],
+      zone: '',
+      serviceCIDRs: ['10.96.0.0/16'],
+    })
+    await agent.apply(
+      {
+        name: 'a',
+        clusterIPs: ['10.96.0.1'],
+        ports: [{ port: 80, nodePort: 30080, endpoints: ['10.1.0.1:80'] }],
+      },
+      {
+        name: 'b',
+        clusterIPs: ['10.96.0.2'],
+        ports: [{ port: 80, nodePort: 30081, endpoints: ['10.1.0.2:80'] }],
+      },
+    )
+    const before = agent.dump()
+    await agent.restart()
+    // The file with the Node and the one with b cannot be read.
+    agent.reconciler.setNode({ name: 'n', addresses: [], zone: '', serviceCIDRs: [] })
+    agent.reconciler.setService(
+      service({
+        name: 'a',
+        clusterIPs: ['10.96.0.1'],
+        ports: [{ port: 80, nodePort: 30080, endpoints: ['10.1.0.1:80'] }],
+      }),
+    )
+    agent.reconciler.sync({ complete: false })
+    await agent.clock.until(agent.reconciler.settled())
+    assert.deepEqual(agent.dump(), before)
+
+    await agent.apply({
+      name: 'c',
+      clusterIPs: ['10.96.0.3'],
+      ports: [{ port: 80, endpoints: ['10.1.0.3:80'] }],
+    })
+    const after = agent.dump().join()
+    assert.match(after, /10\.96\.0\.3:80/)
+    assert.doesNotMatch(after, /10\.96\.0\.2|3008|192\.0\.2\.1|cidr/, 'complete: what is not set goes')
+  })
+
   it('does not mix lists up when a policy changed meanwhile', async () => {
     using agent = new Harness()
     const spec = (internalLocal: boolean) => ({

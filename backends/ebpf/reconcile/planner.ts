@@ -1,4 +1,4 @@
-import { type NodeView, type ServiceView, serviceKey } from '@kpng/api'
+import { type Family, type NodeView, type ServiceView, type SyncState, serviceKey } from '@kpng/api'
 import { NODE_OWNER } from '../plan/address-table.ts'
 import { type NodePlan, type NodePortAddresses, planNode } from '../plan/node-plan.ts'
 import { type KnownAddress, planService } from '../plan/service-plan.ts'
@@ -31,10 +31,14 @@ export class Planner {
   #incoming = new Map<string, ServiceView | undefined>()
   #incomingNode: { readonly node?: NodeView; readonly local?: readonly string[] } | undefined
   #nodeChanged = false
+  /** Families in which a former agent served NodePorts. */
+  #adoptedFamilies: ReadonlySet<Family> | undefined
   /** Of the oldest sync that is not planned yet. */
   #incomingRevision = 0
   /** Of the last sync. */
   revision = 0
+  /** What was adopted and is not set is wanted no more. */
+  complete = false
   /** Up to here everything is planned. */
   plannedRevision = 0
   nodePlan: NodePlan = planNode(undefined, 'primary')
@@ -71,7 +75,8 @@ export class Planner {
     this.#recorded.set(serviceKey({ namespace, name }), undefined)
   }
 
-  sync(): void {
+  sync(state: SyncState = { complete: true }): void {
+    this.complete ||= state.complete
     this.revision++
     if (this.plannedRevision === this.revision - 1) this.#incomingRevision = this.revision
     if (this.#incoming.size === 0) this.#incoming = this.#recorded
@@ -81,10 +86,15 @@ export class Planner {
     this.#nodeChanged = false
   }
 
-  /** The first sync is complete: what was adopted and is not in it is wanted no more. */
+  /** A sync was complete: what was adopted and nobody has set is wanted no more. */
   inherit(): void {
-    for (const key of this.#tables.services.keys())
-      if (!this.#incoming.has(key)) this.#incoming.set(key, undefined)
+    for (const { key, view } of this.#tables.services.values()) {
+      // NodePorts may have been planned for families that only the former agent knew.
+      const mayChange = view === undefined || view.ports.some(port => port.nodePort !== 0)
+      if (mayChange && !this.#incoming.has(key)) this.#incoming.set(key, view)
+    }
+    this.#tables.addresses.touch([...this.#tables.addresses.applied.keys()])
+    this.#events.addresses()
     // Without a Node no ServiceCIDR is known, whatever a former agent knew.
     this.#cfg.wanted = cfgOf(this.nodePlan.serviceCIDRs)
     this.#events.cfg()
@@ -113,8 +123,10 @@ export class Planner {
     this.nodePlan = planNode(node, this.#nodePortAddresses, local)
     const known = this.nodePlan.nodePortAddresses.map(address => ({ address, kind: 'node' as const }))
     this.#know(NODE_OWNER, known)
-    this.#cfg.wanted = cfgOf(this.nodePlan.serviceCIDRs)
-    if (this.#cfg.dirty) this.#events.cfg()
+    if (this.complete) {
+      this.#cfg.wanted = cfgOf(this.nodePlan.serviceCIDRs)
+      if (this.#cfg.dirty) this.#events.cfg()
+    }
     if (before.nodePortFamilies.symmetricDifference(this.nodePlan.nodePortFamilies).size === 0) return
     for (const { key, view } of [...this.#tables.services.values()]) {
       if (view?.ports.some(port => port.nodePort !== 0)) this.#planService(key, view, revision)
@@ -127,13 +139,25 @@ export class Planner {
     const { claims } = this.#tables
     const service = this.#tables.service(key)
     service.view = view
-    service.plan = view && planService(view, this.nodePlan.nodePortFamilies)
+    service.plan = view && planService(view, this.#nodePortFamilies())
     const before = claims.claims(key)
     const touched = claims.set(key, service.plan?.frontends ?? [])
     for (const frontend of before) this.#abandon(frontend.key, revision)
     this.#know(key, service.plan?.addresses ?? [])
     this.#events.dirty(service, revision)
     for (const other of touched) this.#events.dirty(this.#tables.service(other), revision)
+  }
+
+  /** Before a sync was complete the Node may be among what is missing: NodePorts that are served go on. */
+  #nodePortFamilies(): ReadonlySet<Family> {
+    if (this.complete) return this.nodePlan.nodePortFamilies
+    this.#adoptedFamilies ??= new Set(
+      this.#tables.frontends.entries
+        .values()
+        .filter(({ place }) => place.address === '')
+        .map(({ place }) => place.family),
+    )
+    return this.nodePlan.nodePortFamilies.union(this.#adoptedFamilies)
   }
 
   /** A frontend that nobody claims now, but that still leads to one who claimed it before: that one takes it away. */

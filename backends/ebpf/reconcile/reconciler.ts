@@ -1,4 +1,4 @@
-import type { NodeView, ServiceView, ViewSink } from '@kpng/api'
+import type { NodeView, ServiceView, SyncState, ViewSink } from '@kpng/api'
 import type { Adopted } from './adopted.ts'
 import { Applier, type Outcome } from './applier.ts'
 import { CfgWriter } from './cfg-writer.ts'
@@ -52,6 +52,7 @@ export class Reconciler implements ViewSink {
   #adopted: Adopted | undefined
   /** The first sync has come. */
   #begun = false
+  #inherited = false
   /** Adopted service ports whose names are not in the maps. */
   readonly #unnamed = new Set<PortState>()
   #strays: readonly DeadBackend[] = []
@@ -133,8 +134,8 @@ export class Reconciler implements ViewSink {
     this.#planner.deleteService(namespace, name)
   }
 
-  sync(): void {
-    this.#planner.sync()
+  sync(state?: SyncState): void {
+    this.#planner.sync(state)
     this.#wake()
   }
 
@@ -244,6 +245,7 @@ export class Reconciler implements ViewSink {
       this.#adopted = undefined
     }
     if (this.#planner.revision > 0 && !this.#begun) this.#begin()
+    if (this.#planner.complete && !this.#inherited) this.#inherit()
     if (this.#begun && (await this.#carryNames())) while (!this.#closed && (await this.#step()));
     this.#working = false
     if (!this.#begun) return
@@ -256,12 +258,16 @@ export class Reconciler implements ViewSink {
     for (const { ports } of this.#tables.services.values())
       for (const port of ports.values()) if (!port.named) this.#unnamed.add(port)
     for (const stray of this.#strays) this.#leave(stray, this.#planner.revision)
-    this.#planner.inherit()
-    this.#chores.prune.request()
-    if (this.#tables.addresses.dirty.size > 0) this.#chores.addresses.request()
     this.#every(this.#times.verifyIntervalMs, () => this.#startVerify())
     this.#every(this.#times.limboIntervalMs, () => this.#limbo.request())
     this.#every(this.#times.unfitRetryMs, () => this.#retryUnfit(undefined))
+  }
+
+  /** From now on what nobody has set is taken away. */
+  #inherit(): void {
+    this.#inherited = true
+    this.#planner.inherit()
+    this.#chores.prune.request()
   }
 
   /**

@@ -73,7 +73,6 @@ async function seedContents(
   for (const index of contents.orphanLists) tables.lists.adoptOrphan(index)
   for (const [address, flags] of contents.addresses) {
     tables.addresses.applied.set(address, flags)
-    tables.addresses.dirty.add(address)
   }
   tables.names.strange.push(...contents.strangeNames)
   cfg.applied = contents.cfg
