@@ -58,12 +58,13 @@ export class Attempt implements Disposable {
 
   /**
    * What a caught reason says of this attempt; undefined when it was interrupted. A connection that may be to
-   * blame is not used again.
+   * blame is not used again. What is no failure of the server's or the way to it is a defect, and thrown again.
    */
   failure(reason: unknown): ApiFailure | undefined {
     const { aborted, reason: why } = this.#abort.signal
     if (aborted && why instanceof Interrupted) return undefined
-    const failure = ApiFailure.from(aborted ? why : reason, 'broken')
+    const failure: unknown = aborted ? why : reason
+    if (!(failure instanceof ApiFailure)) throw failure
     if (['unreachable', 'broken', 'silent', 'unauthorized'].includes(failure.code)) this.#connection.retire()
     return failure
   }
@@ -83,9 +84,13 @@ export class Attempt implements Disposable {
   }
 
   async *#heard(body: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, void, void> {
-    for await (const piece of body) {
-      this.#watchdog.heard()
-      yield piece
+    try {
+      for await (const piece of body) {
+        this.#watchdog.heard()
+        yield piece
+      }
+    } catch (reason) {
+      throw ApiFailure.from(reason, 'broken')
     }
   }
 }

@@ -33,7 +33,9 @@ export class UndiciTransport implements Transport {
     if (this.#current === undefined) {
       const connection: UndiciConnection = new UndiciConnection(this.#access, this.#options, () => {
         if (this.#current === connection) this.#current = undefined
-        void connection.close().finally(() => this.#open.delete(connection))
+        // Destroyed meanwhile is closed as well.
+        const forget = (): boolean => this.#open.delete(connection)
+        void connection.close().then(forget, forget)
       })
       this.#current = connection
       this.#open.add(connection)

@@ -77,7 +77,7 @@ export class FakeApi {
   readonly requests: FakeRequest[] = []
   readonly #tables = new Map([...KINDS.values()].map(kind => [kind, newTable()]))
   readonly #faults: Array<{ readonly kind: string; readonly mode: RequestMode; readonly fault: Fault }> = []
-  /** Lists by pages in progress, by the version that they are of. */
+  /** Lists by pages in progress, by kind and the version that they are of. */
   readonly #snapshots = new Map<string, readonly KubeJson[]>()
   #version = 100
   #compacted = 0
@@ -161,12 +161,12 @@ export class FakeApi {
     const all =
       from === '0'
         ? [...this.#table(kind).objects.values()].filter(it => selects(query, it))
-        : this.#snapshots.get(version)
+        : this.#snapshots.get(`${kind} ${version}`)
     if (all === undefined) return status(410, 'The provided continue parameter is too old')
     const limit = Number(query.get('limit') ?? all.length)
     const to = Number(from) + limit
     const more = to < all.length
-    if (more) this.#snapshots.set(version, all)
+    if (more) this.#snapshots.set(`${kind} ${version}`, all)
     const items = all.slice(Number(from), to).map(({ kind: _, ...rest }) => rest)
     const metadata = { resourceVersion: version, ...(more && { continue: `${version}:${to}` }) }
     return answer(200, { kind: `${kind}List`, metadata, items })
