@@ -245,7 +245,6 @@ export class Reconciler implements ViewSink {
       this.#adopted = undefined
     }
     if (this.#planner.revision > 0 && !this.#begun) this.#begin()
-    if (this.#planner.complete && !this.#inherited) this.#inherit()
     if (this.#begun && (await this.#carryNames())) while (!this.#closed && (await this.#step()));
     this.#working = false
     if (!this.#begun) return
@@ -295,6 +294,7 @@ export class Reconciler implements ViewSink {
 
   /** Gives false when there is nothing left to do. */
   async #step(): Promise<boolean> {
+    if (this.#planner.complete && !this.#inherited) this.#inherit()
     await this.#planner.plan()
     const chunk = this.#queues.take()
     if (chunk.length > 0) {
@@ -353,6 +353,8 @@ export class Reconciler implements ViewSink {
   }
 
   #prune(): void {
+    // Before a sync was complete nobody knows what is nobody's; then it is asked for again.
+    if (!this.#inherited) return
     for (const heir of prune(this.#tables)) this.#queues.add(heir, 0)
     this.#retirement.start()
   }
