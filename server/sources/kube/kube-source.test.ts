@@ -167,6 +167,16 @@ test('a rescan while a list is under way waits for the one after it, whether the
   }
 })
 
+test('a rescan gets its list by pages where the server does not stream any more', async () => {
+  await using s = new Subject()
+  await s.start()
+  s.api.streams = false
+  s.api.put(web)
+  await s.source.rescan()
+  await s.settle()
+  assert.equal(s.api.modes('Service'), 'stream stream list watch')
+})
+
 test('a closed source asks for nothing more, whatever it was doing, and who waits is told', async () => {
   const phases: ReadonlyArray<[string, (s: Subject) => Promise<unknown>]> = [
     ['watching', s => s.start()],

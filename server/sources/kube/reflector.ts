@@ -12,9 +12,10 @@ import { type Item, readItem, readRef, refKey } from './read-item.ts'
 import type { Resource } from './resources.ts'
 import type { Transport } from './transport.ts'
 
-/** Where a reflector writes. Each call is one turn. */
+/** Where a reflector writes. */
 export interface ReflectorTarget {
-  replace(items: ReadonlyMap<string, Item>): void
+  /** Nothing else is called before it resolves. */
+  replace(items: ReadonlyMap<string, Item>): Promise<void>
   put(item: Item): void
   delete(ref: ObjectRef): void
 }
@@ -118,7 +119,7 @@ export class Reflector implements AsyncDisposable {
       const failure = attempt.failure(reason)
       if (attempt.ageMs >= limits.steadyAfterMs) this.#backoff.reset()
       if (failure === undefined) return 0
-      return this.#listing === undefined ? this.#watchFailed(failure) : this.#listFailed(failure)
+      return this.#listing === undefined ? this.#watchFailed(failure) : await this.#listFailed(failure)
     } finally {
       this.#endListing(asked => asked.reject(new ApiFailure('unreachable', 'the source is closed')))
     }
@@ -150,7 +151,7 @@ export class Reflector implements AsyncDisposable {
       if (shadow === undefined) this.#apply(event)
       else if (event.type !== 'bookmark') this.#collect(shadow, event)
       else if (event.endsList) {
-        this.#publish(shadow, event.version)
+        await this.#publish(shadow, event.version)
         shadow = undefined
         // Who asked while it was under way waits for the one after it.
         if (this.#asked.length > 0) return 0
@@ -173,7 +174,7 @@ export class Reflector implements AsyncDisposable {
         for (const object of page.items) this.#collect(shadow, { type: 'put', object })
         next = page.continue
         if (next !== '') continue
-        this.#publish(shadow, page.version)
+        await this.#publish(shadow, page.version)
         return 0
       } catch (reason) {
         if (!paged || next === '' || ApiFailure.from(reason, 'broken').code !== 'expired') throw reason
@@ -229,9 +230,9 @@ export class Reflector implements AsyncDisposable {
     this.#resumes = 0
   }
 
-  #publish(items: ReadonlyMap<string, Item>, version: string): void {
+  async #publish(items: ReadonlyMap<string, Item>, version: string): Promise<void> {
     if (version === '') throw new ApiFailure('broken', 'a list has no version')
-    this.#options.target.replace(items)
+    await this.#options.target.replace(items)
     this.#version = version
     this.#listed = true
     this.#resumes = 0
@@ -267,19 +268,20 @@ export class Reflector implements AsyncDisposable {
     return this.#waitAfter(failure)
   }
 
-  #listFailed(failure: ApiFailure): number {
+  async #listFailed(failure: ApiFailure): Promise<number> {
     const { optional } = this.#options.resource
     const missing = optional && ['absent', 'forbidden'].includes(failure.code)
-    this.#endListing(asked => (missing ? asked.resolve() : asked.reject(failure)))
     if (this.#streams === 'yes' && failure.code === 'unsupported') {
       this.#streams = 'never'
+      this.#endListing(asked => this.#asked.push(asked)) // the list by pages, at once, is theirs
       return 0
     }
+    this.#endListing(asked => (missing ? asked.resolve() : asked.reject(failure)))
     // An old server takes the request for an ordinary watch and never says that the list is whole.
     if (this.#streams === 'yes' && ['silent', 'broken'].includes(failure.code)) this.#streams = 'not-next'
     if (missing && !this.#listed) {
       this.#listed = true
-      this.#options.target.replace(new Map())
+      await this.#options.target.replace(new Map())
     }
     this.#setFailure(optional && failure.code === 'absent' ? undefined : failure)
     const { absentRetryMs } = this.#options.limits

@@ -1,6 +1,7 @@
 import { KpngError, type Problem } from '@kpng/api'
 import type { Kind, KubeObject } from '../../objects/types.ts'
 import type { ObjectRef, Store } from '../../store/store.ts'
+import { TimeSlice } from '../../view/time-slice.ts'
 import { type Item, refKey } from './read-item.ts'
 
 /** Objects whose problems are told one by one; of the others their number. */
@@ -26,12 +27,23 @@ export class StoreTarget {
     this.#onProblems = onProblems
   }
 
-  /** These are all there are. In one turn: nobody sees half of it. What goes makes room for what comes. */
-  replace(items: ReadonlyMap<string, Item>): void {
-    for (const [key, ref] of this.#stored) if (items.get(key)?.object === undefined) this.#remove(key, ref)
+  /**
+   * These are all there are. Takes as many turns as it needs, but no view shows half of it. What goes makes room for
+   * what comes. Nothing else may be called meanwhile.
+   */
+  async replace(items: ReadonlyMap<string, Item>): Promise<void> {
+    using _update = this.#store.beginUpdate()
+    const slice = new TimeSlice()
+    for (const [key, ref] of this.#stored) {
+      if (slice.isOver) await slice.next()
+      if (items.get(key)?.object === undefined) this.#remove(key, ref)
+    }
     this.#refused.clear()
     this.#problems.clear()
-    for (const [key, item] of items) this.#put(key, item)
+    for (const [key, item] of items) {
+      if (slice.isOver) await slice.next()
+      this.#put(key, item)
+    }
     this.#store.complete(this.#source, [this.#kind])
     this.#onProblems()
   }
