@@ -67,10 +67,17 @@ const bounds = ({
 /** The agent's metrics in Prometheus' text format, collected when they are asked for. */
 export class AgentMetrics {
   readonly #registry = new Registry()
+  /** Of the scrape that is under way: it takes a look at every Service. */
+  #status: BackendStatus | undefined
 
   constructor(status: () => BackendStatus, traffic: () => Traffic) {
-    collectDefaultMetrics({ register: this.#registry })
+    // In ms: each is a timer that wakes an idle agent.
+    collectDefaultMetrics({ register: this.#registry, eventLoopMonitoringPrecision: 100 })
     this.#watchTraffic(traffic)
+    const current = (): BackendStatus => {
+      this.#status ??= status()
+      return this.#status
+    }
     for (const { name, help, labelNames = [], values } of metrics)
       new Gauge({
         name,
@@ -79,7 +86,7 @@ export class AgentMetrics {
         registers: [this.#registry],
         collect() {
           this.reset()
-          for (const [labels, value] of values(status())) this.set(labels, value)
+          for (const [labels, value] of values(current())) this.set(labels, value)
         },
       })
   }
@@ -96,8 +103,11 @@ export class AgentMetrics {
     })
   }
 
-  text(): Promise<string> {
-    return this.#registry.metrics()
+  async text(): Promise<string> {
+    this.#status = undefined
+    const text = await this.#registry.metrics()
+    this.#status = undefined
+    return text
   }
 
   get contentType(): string {

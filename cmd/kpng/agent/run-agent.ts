@@ -13,18 +13,23 @@ import { type AgentSettings, agentSettings } from './agent-settings.ts'
 import type { AgentSource, OpenSource } from './agent-source.ts'
 import { createLogger } from './logger.ts'
 import { AgentMetrics } from './metrics.ts'
+import { Pace } from './pace.ts'
 import { ProblemLog } from './problem-log.ts'
 import { StatusServer } from './status-server.ts'
 import { ViewJournal } from './view-journal.ts'
 
+/** Between two looks at the problems of all Services, at least. */
+const problemIntervalMs = 100
 const objectDirectory = join(import.meta.dirname, '../../../backends/ebpf/bpf/build')
 
 /** `kpng <source> … to-ebpf`: runs until SIGTERM, SIGINT or SIGHUP. The datapath stays when it ends. */
 export async function runAgent(flags: AgentFlags, openSource: OpenSource): Promise<void> {
   const settings = agentSettings(flags)
   const logger = createLogger(settings.logLevel, { instance: settings.instance, node: settings.nodeName })
-  await using agent = await Agent.start(settings, openSource, logger)
-  const signal = await stopSignal()
+  const stopped = stopSignal()
+  await using agent = await Agent.open(settings, openSource, logger)
+  // The first reading may take long, or wait for somebody who does not answer.
+  const signal = await Promise.race([stopped, agent.start(logger).then(() => stopped)])
   logger.info({ signal }, 'stopping; the datapath goes on')
   await agent[Symbol.asyncDispose]()
 }
@@ -59,7 +64,7 @@ class Agent implements AsyncDisposable {
   readonly #source: AgentSource
   readonly #view: LocalView
   readonly #journal: ViewJournal
-  readonly #problemLog: ProblemLog
+  readonly #problemsDue: Pace
 
   private constructor(options: AgentOptions, backend: EbpfBackend, resources: AsyncDisposableStack) {
     const { settings, openSource, cgroup, logger } = options
@@ -67,7 +72,10 @@ class Agent implements AsyncDisposable {
     this.#cgroup = cgroup
     this.#resources = resources
     this.#backend = backend
-    this.#problemLog = new ProblemLog(logger)
+    const problemLog = new ProblemLog(logger)
+    this.#problemsDue = resources.use(
+      new Pace(() => problemLog.update(this.#problems()), { minIntervalMs: problemIntervalMs }),
+    )
     const store = new Store()
     this.#journal = resources.use(
       new ViewJournal({
@@ -82,7 +90,8 @@ class Agent implements AsyncDisposable {
     )
   }
 
-  static async start(settings: AgentSettings, openSource: OpenSource, logger: Logger): Promise<Agent> {
+  /** With the status API, before anything is read. Throws KpngError. */
+  static async open(settings: AgentSettings, openSource: OpenSource, logger: Logger): Promise<Agent> {
     const resources = new AsyncDisposableStack()
     try {
       mkdirSync(runDir(settings.instance), { recursive: true, mode: 0o750 })
@@ -105,7 +114,7 @@ class Agent implements AsyncDisposable {
         }),
       )
       agent = new Agent({ settings, openSource, cgroup, logger }, backend, resources)
-      await agent.#begin(logger)
+      await agent.#listen()
       return agent
     } catch (reason) {
       await resources.disposeAsync()
@@ -113,7 +122,7 @@ class Agent implements AsyncDisposable {
     }
   }
 
-  async #begin(logger: Logger): Promise<void> {
+  async #listen(): Promise<void> {
     const metrics = new AgentMetrics(
       () => this.#backend.status(),
       () => this.#backend.traffic(),
@@ -127,6 +136,10 @@ class Agent implements AsyncDisposable {
         metrics: async () => ({ contentType: metrics.contentType, text: await metrics.text() }),
       }),
     )
+  }
+
+  /** Resolves when the source has been read for the first time. */
+  async start(logger: Logger): Promise<void> {
     await this.#source.start()
     logger.info({ cgroup: this.#cgroup, version, generation: this.#backend.generation }, 'started')
   }
@@ -140,15 +153,17 @@ class Agent implements AsyncDisposable {
   }
 
   changed(): void {
-    this.#problemLog.update(this.#problems())
+    this.#problemsDue.request()
     this.#journal.touch()
   }
 
-  #problems(): Problem[] {
-    return [...this.#source.problems(), ...this.#backend.problems()]
+  /** Looks at every Service. */
+  #problems(datapath = this.#backend.status()): Problem[] {
+    return [...this.#source.problems(), ...datapath.problems, ...datapath.notServed]
   }
 
   #status() {
+    const datapath = this.#backend.status()
     return {
       pid: process.pid,
       version,
@@ -158,8 +173,8 @@ class Agent implements AsyncDisposable {
       synced: this.#backend.attached,
       revision: this.#view.revision,
       cgroupRoot: this.#cgroup,
-      problems: this.#problems(),
-      datapath: this.#backend.status(),
+      problems: this.#problems(datapath),
+      datapath,
     }
   }
 
@@ -175,7 +190,8 @@ class Agent implements AsyncDisposable {
         nodePortAddresses: this.#backend.nodePortAddresses,
         problems: this.#problems(),
       },
-      this.#view.services(),
+      // They change while the pieces are written.
+      [...this.#view.services()],
     )
   }
 

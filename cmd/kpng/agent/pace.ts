@@ -1,0 +1,63 @@
+export interface PaceOptions {
+  /** From the end of one run to the next; at least. */
+  readonly minIntervalMs: number
+  /** A run that takes long is followed by a pause so many times as long. Default 20: at most 5 % of the time. */
+  readonly pause?: number
+}
+
+/**
+ * Runs work whose cost grows with the cluster as often as it is asked for, but never for more than a small part of
+ * the time: at once where all was quiet, else after a pause, once for all who asked meanwhile.
+ */
+export class Pace implements Disposable {
+  readonly #work: () => void | Promise<void>
+  readonly #minIntervalMs: number
+  readonly #pause: number
+  #timer: NodeJS.Timeout | undefined
+  #running: Promise<void> | undefined
+  #asked = false
+  #notBeforeMs = Number.NEGATIVE_INFINITY
+
+  /** What `work` throws or rejects with ends the process: it deals with its failures by itself. */
+  constructor(work: () => void | Promise<void>, options: PaceOptions) {
+    this.#work = work
+    this.#minIntervalMs = options.minIntervalMs
+    this.#pause = options.pause ?? 20
+  }
+
+  request(): void {
+    this.#asked = true
+    if (this.#timer !== undefined || this.#running !== undefined) return
+    const delayMs = Math.max(0, this.#notBeforeMs - performance.now())
+    this.#timer = setTimeout(() => void this.flush(), delayMs)
+    this.#timer.unref()
+  }
+
+  /** Does now what was asked for and is not done yet; resolves when it is. */
+  async flush(): Promise<void> {
+    clearTimeout(this.#timer)
+    this.#timer = undefined
+    while (this.#running !== undefined) await this.#running
+    if (!this.#asked) return
+    this.#running = this.#run()
+    await this.#running
+  }
+
+  async #run(): Promise<void> {
+    this.#asked = false
+    const startMs = performance.now()
+    try {
+      await this.#work()
+    } finally {
+      const endMs = performance.now()
+      this.#notBeforeMs = endMs + Math.max(this.#minIntervalMs, (endMs - startMs) * this.#pause)
+      this.#running = undefined
+      if (this.#asked) this.request()
+    }
+  }
+
+  /** Calls off what waits. */
+  [Symbol.dispose](): void {
+    clearTimeout(this.#timer)
+  }
+}
