@@ -168,3 +168,16 @@ test('a cgroup that is removed and made again gets its programs back, and the ag
   const connect = 'import socket; print(socket.create_connection(("10.96.0.1", 80), 2).getpeername())'
   assert.equal((await host.run(['python3', '-c', connect], cgroup)).stdout.trim(), "('10.96.0.1', 80)")
 })
+
+test('SIGTERM while the agent starts ends it in order', async () => {
+  await using host = await hostWithBackends()
+  const agent = host.agent()
+  agent.write(web(backends))
+  agent.spawn()
+  const run = join('/run/kpng', agent.instance)
+  for (let tries = 0; !existsSync(join(run, 'lock')) && tries < 2000; tries++) await sleep(5)
+  assert.equal(await agent.stop('SIGTERM'), 0, agent.log)
+  assert.match(agent.log, /"signal":"SIGTERM"/)
+  assert.equal(existsSync(join(run, 'status.sock')), false)
+  await agent.start()
+})
