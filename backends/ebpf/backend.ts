@@ -92,6 +92,8 @@ export class EbpfBackend implements ViewSink, AsyncDisposable {
   #localAddresses: readonly string[] | undefined
   readonly #attachment: Attachment
   #attaching: Promise<void> | undefined
+  /** No attached program looks into maps of another generation. */
+  readonly #swapped = Promise.withResolvers<void>()
   #closed = false
   #complete = false
 
@@ -113,15 +115,29 @@ export class EbpfBackend implements ViewSink, AsyncDisposable {
         maxBackendId: datapath.map('backend_count').info.maxEntries - 1,
         maxServicePortId: datapath.map('service_count').info.maxEntries - 1,
       },
-      hooks: records,
+      hooks: {
+        grace: () => records.grace(),
+        idsFreed: freed => records.idsFreed(freed),
+        // Programs of the agent before look into other maps: until they are replaced they go on making such sockets.
+        destroyStale: async dead => {
+          await this.#swapped.promise
+          return await records.destroyStale(dead)
+        },
+        idsInUse: async () => {
+          await this.#swapped.promise
+          return await records.idsInUse()
+        },
+      },
       nodePortAddresses: options.nodePortAddresses,
       ...(adopted === undefined ? {} : { adopted }),
     })
+    if (datapath.newGenerationReason === undefined) this.#swapped.resolve()
     this.#attachment = new Attachment({
       attach: () => datapath.attach(),
       fault: () => datapath.fault(),
       onAttached: fault => {
         const { generation } = datapath
+        this.#swapped.resolve()
         if (fault === undefined) options.logger.info({ generation }, 'synced: the programs are in place')
         else
           options.logger.warn({ generation, fault }, 'the programs were not in place any more, and are again')
@@ -199,11 +215,14 @@ export class EbpfBackend implements ViewSink, AsyncDisposable {
    * where they cannot be put in place now.
    */
   async settled(): Promise<void> {
-    await this.#reconciler.settled()
+    await this.#reconciler.written()
     await this.#attaching
-    if (this.#attaching === undefined) return
-    this.#attachment.begin()
-    if (this.#attachment.failure !== undefined) throw this.#attachment.failure
+    if (this.#attaching !== undefined) {
+      this.#attachment.begin()
+      if (this.#attachment.failure !== undefined) throw this.#attachment.failure
+    }
+    // Stale sockets are not looked for while programs of the generation before are attached.
+    if (this.attached || this.#datapath.newGenerationReason === undefined) await this.#reconciler.settled()
   }
 
   /** The first complete view is in the kernel and the programs look at it. */
