@@ -1,32 +1,22 @@
 import { networkInterfaces } from 'node:os'
 import type { NodeView, Problem, ServiceView, SyncState, ViewSink } from '@kpng/api'
-import { type BpfMap, type KeyedMap, keyedMap, memoryMap, perCpuMap, waitForPrograms } from '@kpng/ebpf'
+import { type BpfMap, type KeyedMap, keyedMap, perCpuMap, waitForPrograms } from '@kpng/ebpf'
 import { Attachment } from './attach/attachment.ts'
 import type { PinnedMap } from './attach/map-set.ts'
 import { Datapath, type DatapathOptions } from './attach/open-datapath.ts'
 import { SocketRecords } from './attach/socket-records.ts'
+import { datapathMapsOf } from './attach/typed-maps.ts'
 import {
-  addrValue,
-  affinityKey,
-  affinityValue,
-  backend4,
-  backend6,
-  cfg,
-  listEntry,
   maps,
   Reason,
   type ServiceCount,
   type ServiceName,
   serviceCount,
   serviceName,
-  svc4Key,
-  svc6Key,
-  svcValue,
 } from './bindings.gen.ts'
 import { type NodePortAddresses, planNode } from './plan/node-plan.ts'
 import { adopt } from './reconcile/adopt.ts'
 import type { Adopted } from './reconcile/adopted.ts'
-import type { DatapathMaps } from './reconcile/maps.ts'
 import { Reconciler } from './reconcile/reconciler.ts'
 import type { ReconcilerStatus } from './reconcile/status.ts'
 
@@ -60,20 +50,6 @@ export interface BackendStatus extends ReconcilerStatus {
   /** What became of connections and datagrams that were not translated (enum reason); the rest is traffic. */
   readonly reasons: Readonly<Record<string, number>>
 }
-
-/** Typed access to the maps that the reconciler drives. */
-const datapathMaps = (map: (name: PinnedMap) => BpfMap): DatapathMaps => ({
-  svc4: keyedMap(map('svc4'), svc4Key, svcValue),
-  svc6: keyedMap(map('svc6'), svc6Key, svcValue),
-  list: memoryMap(map('list'), listEntry),
-  backend4: memoryMap(map('backend4'), backend4),
-  backend6: memoryMap(map('backend6'), backend6),
-  addr4: keyedMap(map('addr4'), maps.addr4.key, addrValue),
-  addr6: keyedMap(map('addr6'), maps.addr6.key, addrValue),
-  cfg: keyedMap(map('cfg'), maps.cfg.key, cfg),
-  service: keyedMap(map('service'), maps.service.key, serviceName),
-  affinity: keyedMap(map('affinity'), affinityKey, affinityValue),
-})
 
 /**
  * The eBPF backend of one instance: takes the node-local view and keeps the kernel's maps at it. Programs are put in
@@ -110,7 +86,7 @@ export class EbpfBackend implements ViewSink, AsyncDisposable {
     this.#serviceCount = perCpuMap(datapath.map('service_count'), maps.serviceCount.key, serviceCount)
     this.#serviceNames = keyedMap(datapath.map('service'), maps.service.key, serviceName)
     this.#reconciler = new Reconciler({
-      maps: datapathMaps(name => datapath.map(name)),
+      maps: datapathMapsOf(name => datapath.map(name)),
       limits: {
         maxBackendId: datapath.map('backend_count').info.maxEntries - 1,
         maxServicePortId: datapath.map('service_count').info.maxEntries - 1,
@@ -294,7 +270,7 @@ async function adoptDatapath(
   if (reason !== undefined)
     logger.info({ generation, reason }, 'new maps: the old ones forward until the first sync is written')
   const source = (name: PinnedMap): BpfMap => datapath.previousMap(name) ?? datapath.map(name)
-  const adopted = await adopt(datapathMaps(source), records.rows())
+  const adopted = await adopt(datapathMapsOf(source), records.rows())
   for (const finding of adopted.findings.slice(0, maxFindingsLogged))
     logger.warn({}, `found in the kernel: ${finding}`)
   const leftOut = adopted.findings.length - maxFindingsLogged

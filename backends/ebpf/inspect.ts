@@ -1,24 +1,16 @@
 import { type Family, KpngError, type Protocol } from '@kpng/api'
-import { type BpfMap, type KeyedMap, keyedMap, type MemoryMap, memoryMap, perCpuMap } from '@kpng/ebpf'
+import { type BpfMap, type KeyedMap, type MemoryMap, memoryMap, perCpuMap } from '@kpng/ebpf'
 import { currentGeneration, type Generation, openPin } from './attach/generation.ts'
 import type { CountMap, DerivedMap } from './attach/map-set.ts'
 import { countPath } from './attach/pin-paths.ts'
+import { derivedMapsOf } from './attach/typed-maps.ts'
 import {
-  addrValue,
   type BackendCount,
-  backend4,
-  backend6,
   backendCount,
-  cfg,
-  listEntry,
   maps,
   type ServiceCount,
   type ServiceName,
   serviceCount,
-  serviceName,
-  svc4Key,
-  svc6Key,
-  svcValue,
 } from './bindings.gen.ts'
 import { frontendKey } from './plan/service-plan.ts'
 import { type DumpedMaps, dumpMaps } from './reconcile/dump.ts'
@@ -53,17 +45,7 @@ export class DatapathInspection implements Disposable {
     const derived = (name: DerivedMap): BpfMap => found(generation.maps.get(name), name)
     const count = (name: CountMap): BpfMap => found(openPin(resources, countPath(instance), name), name)
     this.#resources = resources
-    this.#maps = {
-      svc4: keyedMap(derived('svc4'), svc4Key, svcValue),
-      svc6: keyedMap(derived('svc6'), svc6Key, svcValue),
-      list: memoryMap(derived('list'), listEntry),
-      backend4: memoryMap(derived('backend4'), backend4),
-      backend6: memoryMap(derived('backend6'), backend6),
-      addr4: keyedMap(derived('addr4'), maps.addr4.key, addrValue),
-      addr6: keyedMap(derived('addr6'), maps.addr6.key, addrValue),
-      cfg: keyedMap(derived('cfg'), maps.cfg.key, cfg),
-      service: keyedMap(derived('service'), maps.service.key, serviceName),
-    }
+    this.#maps = derivedMapsOf(derived)
     this.#backendCount = memoryMap(count('backend_count'), backendCount)
     this.#serviceCount = perCpuMap(count('service_count'), maps.serviceCount.key, serviceCount)
   }
