@@ -26,7 +26,7 @@ export async function readDesired(
       'nodes-made-up',
       madeUp.map(([name, node]) => nodeObject(name, node.addresses)),
     )
-  return { copy, plan, problems: copy.translate(manifests.problems) }
+  return { copy, plan, problems: [...copy.problems, ...copy.translate(manifests.problems)] }
 }
 
 /** So that the agent of a node that has no Node object knows its own addresses. */

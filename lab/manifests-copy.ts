@@ -1,5 +1,7 @@
 import {
   copyFileSync,
+  existsSync,
+  lstatSync,
   mkdirSync,
   readdirSync,
   renameSync,
@@ -18,6 +20,8 @@ const isManifest = (name: string): boolean => /\.(ya?ml|json)$/.test(name) && !n
 /** A copy of the user's manifests that nobody reads yet. */
 export interface ManifestsCopy {
   readonly directory: string
+  /** Files that could not be copied. What the lab had of them is in the copy. */
+  readonly problems: readonly Problem[]
   /** Adds a file of objects that the user did not write. */
   add(stem: string, objects: readonly unknown[]): void
   /** Makes it what the agents read, at once and as a whole. */
@@ -28,22 +32,19 @@ export interface ManifestsCopy {
   translate(problems: readonly Problem[]): Problem[]
 }
 
-/** Copies the manifests of a directory, or one file. Throws io. */
+/** Copies the manifests of a directory, or one file. Throws io when there is nothing to copy from. */
 export function copyManifests(lab: string, source: string): ManifestsCopy {
   const name = `manifests.${process.pid}.${Date.now()}`
   const directory = join(labDir(lab), name)
-  let isDirectory: boolean
+  let file: string | undefined
+  let problems: Problem[] = []
   try {
     mkdirSync(directory, { recursive: true })
-    isDirectory = statSync(source).isDirectory()
-    if (isDirectory) {
-      for (const entry of readdirSync(source)) {
-        const path = join(source, entry)
-        if (isManifest(entry) && statSync(path).isFile()) copyFileSync(path, join(directory, entry))
-      }
+    if (statSync(source).isDirectory()) {
+      problems = copyDirectory(source, directory, manifestsPath(lab))
     } else {
-      const file = basename(source)
-      copyFileSync(source, join(directory, isManifest(file) ? file : 'manifests.yaml'))
+      file = isManifest(basename(source)) ? basename(source) : 'manifests.yaml'
+      copyFileSync(source, join(directory, file))
     }
   } catch (reason) {
     rmSync(directory, { recursive: true, force: true })
@@ -51,6 +52,7 @@ export function copyManifests(lab: string, source: string): ManifestsCopy {
   }
   return {
     directory,
+    problems,
     add(stem, objects) {
       const taken = new Set(readdirSync(directory))
       let file = `${stem}.json`
@@ -68,15 +70,40 @@ export function copyManifests(lab: string, source: string): ManifestsCopy {
           rmSync(join(labDir(lab), entry), { recursive: true, force: true })
     },
     translate(problems) {
-      const copies = [directory, manifestsPath(lab)]
-      return problems.map(problem => {
-        const copy = copies.find(path => problem.where.startsWith(`${path}/`))
-        if (copy === undefined) return problem
-        const where = isDirectory
-          ? `${source}${problem.where.slice(copy.length)}`
-          : problem.where.slice(copy.length + 1)
-        return { ...problem, where }
-      })
+      const speakOfSource = (text: string): string =>
+        [directory, manifestsPath(lab)].reduce(
+          (said, copy) =>
+            file === undefined
+              ? said.replaceAll(`${copy}/`, `${source.replace(/\/+$/, '')}/`)
+              : said.replaceAll(`${copy}/${file}`, source),
+          text,
+        )
+      return problems.map(({ where, field, message }) => ({
+        where: speakOfSource(where),
+        field,
+        message: speakOfSource(message),
+      }))
     },
   }
 }
+
+/** A file that cannot be read is as it was in `before`, the copy in force, if it was there. */
+function copyDirectory(source: string, directory: string, before: string): Problem[] {
+  const problems: Problem[] = []
+  for (const entry of readdirSync(source).filter(isManifest)) {
+    const path = join(source, entry)
+    try {
+      if (statSync(path).isFile()) copyFileSync(path, join(directory, entry))
+    } catch (reason) {
+      const hasVanished = lstatSync(path, { throwIfNoEntry: false }) === undefined
+      if (hasVanished) continue
+      problems.push({ where: path, field: '', message: `cannot be read: ${describe(reason)}` })
+      const last = join(before, entry)
+      if (existsSync(last)) copyFileSync(last, join(directory, entry))
+    }
+  }
+  return problems
+}
+
+/** `ENOENT: no such file or directory` */
+const describe = (reason: unknown): string => KpngError.from(reason).message.replace(/, \w+ '.*$/s, '')
