@@ -122,6 +122,13 @@ const table: readonly Row[] = [
       ],
       [wait(30_000), { has: '?', problems: Array(4).fill(/nothing was heard/), retired: 1 }],
       [wait(500), { has: 'web', asked: 'stream list watch' }],
+      [
+        s => {
+          s.api.streams = true
+          return s.source.rescan()
+        },
+        { has: 'web', asked: 'stream list watch stream' },
+      ],
     ],
   },
   {
@@ -191,6 +198,29 @@ const table: readonly Row[] = [
       [s => s.api.watch('Service').end(), { asked: 'stream watch' }],
       [wait(999), { asked: 'stream watch' }],
       [wait(1), { asked: 'stream watch watch' }],
+    ],
+  },
+  {
+    name: 'after a watch that lived for 10 s the first wait is a short one again',
+    steps: [
+      following,
+      [s => s.api.watch('Service').end(), { asked: 'stream' }],
+      [wait(500), { asked: 'stream watch' }],
+      [wait(10_000), {}],
+      [s => s.api.watch('Service').cut(), { asked: 'stream watch' }],
+      [wait(500), { asked: 'stream watch watch' }],
+    ],
+  },
+  {
+    name: 'so it is when that watch ended in order',
+    steps: [
+      following,
+      [s => s.api.watch('Service').end(), { asked: 'stream' }],
+      [wait(500), { asked: 'stream watch' }],
+      [wait(10_000), {}],
+      [s => s.api.watch('Service').end(), { asked: 'stream watch watch' }],
+      [s => s.api.watch('Service').end(), { asked: 'stream watch watch' }],
+      [wait(500), { asked: 'stream watch watch watch' }],
     ],
   },
   {
@@ -307,6 +337,7 @@ const table: readonly Row[] = [
       ],
       [s => s.api.watch('Service').cut(), {}],
       [wait(500), { has: 'db web', asked: 'stream watch' }],
+      [wait(10_000), { has: 'db web', asked: 'stream watch' }],
     ],
   },
   {
