@@ -40,6 +40,16 @@ export const enterArgv = (place: Place, argv: readonly string[]): string[] => [
 ]
 
 /**
+ * Node makes pipes and sockets that it has for standard streams non-blocking once anything imports node:process. Others
+ * do not expect that of theirs: for them input that has not come yet is its end, and a full pipe is an error.
+ */
+function makeBlocking(stream: object): void {
+  const handle: unknown = Reflect.get(stream, '_handle')
+  if (typeof handle !== 'object' || handle === null || !('setBlocking' in handle)) return
+  if (typeof handle.setBlocking === 'function') handle.setBlocking(true)
+}
+
+/**
  * Becomes argv in that place: this process's own stdin, exit status and signals are the command's. Returns
  * never; throws where it cannot begin.
  */
@@ -55,6 +65,7 @@ export function become(place: Place, argv: readonly string[]): never {
   // Node ignores these two signals for itself, and what is ignored stays so across execve.
   const command = ['env', '--default-signal=PIPE,XFSZ', ...argv]
   process.removeAllListeners('warning')
+  for (const stream of [process.stdin, process.stdout, process.stderr]) makeBlocking(stream)
   process.execve(file, [...enterNetns(place, command)], process.env)
   throw new KpngError('internal', 'execve came back')
 }
