@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmdirSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { constants, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { AttachType, attachCgroup, loadObject, openPinnedMap, queryCgroup } from '@kpng/ebpf'
-import { failOnLeakedFds, openFds, scratchCgroup } from '@kpng/ebpf/testing'
+import { AttachType, attachCgroup, keyedMap, loadObject, openPinnedMap, queryCgroup, u8 } from '@kpng/ebpf'
+import { failOnLeakedFds, interceptSyscalls, openFds, scratchCgroup } from '@kpng/ebpf/testing'
+import { deadKey } from '../bindings.gen.ts'
 import { derivedMaps, type PinnedMap } from './map-set.ts'
 import { Datapath, type DatapathOptions } from './open-datapath.ts'
 import {
@@ -16,8 +17,13 @@ import {
   pinnedGenerations,
   removePins,
 } from './pin-paths.ts'
+import { SocketRecords } from './socket-records.ts'
 
 failOnLeakedFds()
+
+const BPF_MAP_UPDATE_BATCH = 26
+const BPF_LINK_CREATE = 28
+const { ENOMEM } = constants.errno
 
 const bpf = join(import.meta.dirname, '../bpf')
 const build = join(bpf, 'build')
@@ -262,4 +268,36 @@ test('a cgroup that was removed and made again is found out and gets its program
   assert.equal(queryCgroup(cgroup, AttachType.CGROUP_INET4_CONNECT).programIds.length, 1)
   rmSync(join(linkPath(scratch.instance), 'recvmsg4'))
   assert.equal(datapath.fault(), 'the link of recvmsg4 is not pinned any more')
+})
+
+test('nothing stays open when an iterator cannot be attached', () => {
+  using scratch = new Scratch()
+  using datapath = Datapath.open(scratch.options())
+  let links = 0
+  using _ = interceptSyscalls((name, [command]) =>
+    name === 'bpf' && command === BPF_LINK_CREATE && ++links === 2 ? -ENOMEM : undefined,
+  )
+  const before = openFds().length
+  assert.throws(() => new SocketRecords(datapath, () => Promise.resolve()), { code: 'NO_MEMORY' })
+  assert.equal(openFds().length, before)
+})
+
+test('backends that could not all be named as dead are not looked for later', async () => {
+  using scratch = new Scratch()
+  using datapath = Datapath.open(scratch.options())
+  await using records = new SocketRecords(datapath, () => Promise.resolve())
+  const dead = keyedMap(datapath.dead, deadKey, u8)
+  let deleted = false
+  {
+    // The map takes the first of two and has no room for the second.
+    using _ = interceptSyscalls((name, [command]) => {
+      if (name !== 'bpf' || command !== BPF_MAP_UPDATE_BATCH || deleted) return undefined
+      deleted = true
+      dead.update({ backend: 1, generation: 0 }, 1)
+      return -ENOMEM
+    })
+    const named = [1, 2].map(id => ({ id, generation: 0 }))
+    await assert.rejects(records.destroyStale(named), { code: 'NO_MEMORY' })
+  }
+  assert.deepEqual([...dead.entries()], [])
 })

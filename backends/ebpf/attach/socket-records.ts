@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import {
   attachIter,
   type KeyedMap,
@@ -22,7 +23,11 @@ import {
   udpFlow,
 } from '../bindings.gen.ts'
 import type { DeadBackend, IdsInUse, ReconcilerHooks, StaleResult } from '../reconcile/hooks.ts'
+import type { PinnedMap } from './map-set.ts'
 import type { Datapath } from './open-datapath.ts'
+
+/** A pass over the sockets of a busy node takes long: others have their turn after so much of it. */
+const turnMs = 8
 
 const noCounts: BackendCount = { connections: 0n, datagrams: 0n, open: 0n, failures: 0n }
 
@@ -41,20 +46,24 @@ export class SocketRecords implements ReconcilerHooks, AsyncDisposable {
 
   constructor(datapath: Datapath, grace: () => Promise<void>) {
     this.grace = grace
+    using links = new DisposableStack()
+    const attach = (program: string, map: PinnedMap): Link =>
+      links.use(attachIter({ program: datapath.iterator(program), map: datapath.map(map) }))
     this.#links = {
-      stale: attachIter({ program: datapath.iterator('stale_udp'), map: datapath.map('sk_udp') }),
-      tcp: attachIter({ program: datapath.iterator('records_tcp'), map: datapath.map('sk_tcp') }),
-      udp: attachIter({ program: datapath.iterator('records_udp'), map: datapath.map('sk_udp') }),
+      stale: attach('stale_udp', 'sk_udp'),
+      tcp: attach('records_tcp', 'sk_tcp'),
+      udp: attach('records_udp', 'sk_udp'),
     }
     this.#dead = keyedMap(datapath.dead, deadKey, maps.dead.value)
     this.#rsk = keyedMap(datapath.map('rsk'), rskKey, udpFlow)
     this.#backendCount = memoryMap(datapath.map('backend_count'), backendCount)
+    links.move()
   }
 
   async destroyStale(dead: readonly DeadBackend[]): Promise<StaleResult> {
     const keys = dead.map(({ id, generation }) => ({ backend: id, generation }))
-    this.#dead.updateBatch(keys.map(key => [key, 1] as const))
     try {
+      this.#dead.updateBatch(keys.map(key => [key, 1] as const))
       const rows = [...readIter(this.#links.stale, staleSocket)]
       if (rows.length === 0) return { destroyed: 0, failed: 0 }
       const { destroyed, failed, netnsNotFound } = await this.#worker.destroySockets(rows)
@@ -70,6 +79,11 @@ export class SocketRecords implements ReconcilerHooks, AsyncDisposable {
     yield* readIter(this.#links.udp, recordRow)
   }
 
+  *#uses(): Generator<RecordRow | UdpFlow> {
+    yield* this.rows()
+    for (const [, flow] of this.#rsk.entries()) yield flow
+  }
+
   async idsInUse(): Promise<IdsInUse> {
     const backends = new Set<number>()
     const servicePorts = new Set<number>()
@@ -77,8 +91,13 @@ export class SocketRecords implements ReconcilerHooks, AsyncDisposable {
       backends.add(row.backend)
       servicePorts.add(row.servicePort)
     }
-    for (const row of this.rows()) add(row)
-    for (const [, flow] of this.#rsk.entries()) add(flow)
+    let turnEndsMs = performance.now() + turnMs
+    for (const use of this.#uses()) {
+      add(use)
+      if (performance.now() < turnEndsMs) continue
+      await nextTurn()
+      turnEndsMs = performance.now() + turnMs
+    }
     return { backends, servicePorts }
   }
 
