@@ -2,18 +2,9 @@ import { request } from 'node:http'
 import { createInterface } from 'node:readline'
 import { text } from 'node:stream/consumers'
 import { KpngError } from '@kpng/api'
+import type { ProbeResult } from '@kpng/lab'
 import { run, runOk, start } from './cli.ts'
 import { Load } from './load.ts'
-
-/** What `kpng lab probe -o json` prints. */
-export interface ProbeResult {
-  readonly sent: number
-  readonly answered: Record<string, number>
-  readonly refused: number
-  readonly unreachable: number
-  readonly timedOut: number
-  readonly errors: Record<string, number>
-}
 
 /** The demo's lab, through the command that the reader has too. */
 export class DemoLab {
