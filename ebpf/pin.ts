@@ -57,11 +57,14 @@ export const openPinned = (
     pathname: cString(path),
     file_flags: options.readOnly ? BPF_F_RDONLY : 0,
   })
-  const fd = Fd.from(bpf(Command.OBJ_GET, attr), path, `opening the pin ${path}`)
+  using opened = new DisposableStack()
+  const fd = opened.use(Fd.from(bpf(Command.OBJ_GET, attr), path, `opening the pin ${path}`))
   // Asking for its info would not do: the kernel answers with that of whatever it is.
   const found = readlinkSync(`/proc/self/fd/${fd.number}`)
-  if (kinds[kind].test(found)) return fd
-  fd[Symbol.dispose]()
+  if (kinds[kind].test(found)) {
+    opened.move()
+    return fd
+  }
   throw new EbpfError('LAYOUT', `${path} is no pinned ${kind}, but ${found}`)
 }
 

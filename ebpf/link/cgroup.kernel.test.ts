@@ -225,3 +225,8 @@ test('a failed attach says what was wrong, and what the kernel lacks if that was
   assert.throws(attach(first, cgroup.path), { code: 'UNSUPPORTED', message: /need kernel 5\.7/ })
   forgetProbes()
 })
+
+test('a directory that is no cgroup is refused and not kept open', () => {
+  assert.throws(() => queryCgroup('/tmp', attachType), { code: 'INVALID' })
+  assert.throws(() => queryCgroup('/proc/self/nowhere', attachType), { code: 'NOT_FOUND' })
+})

@@ -21,9 +21,12 @@ export interface CgroupLinkOptions {
 }
 
 const openCgroup = (path: string): Fd => {
-  const directory = openRead(path)
-  if (statfsSync(path).type === CGROUP2_MAGIC) return directory
-  directory[Symbol.dispose]()
+  using opened = new DisposableStack()
+  const directory = opened.use(openRead(path))
+  if (statfsSync(path).type === CGROUP2_MAGIC) {
+    opened.move()
+    return directory
+  }
   throw new EbpfError('INVALID', `${path} is not on a cgroup2 file system`)
 }
 
