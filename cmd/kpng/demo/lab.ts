@@ -6,6 +6,9 @@ import type { ProbeResult } from '@kpng/lab'
 import { run, runOk, start } from './cli.ts'
 import { Load } from './load.ts'
 
+/** What the tour looks at of a probe's result. */
+export type ProbeCounts = Omit<ProbeResult, 'sources'>
+
 /** The demo's lab, through the command that the reader has too. */
 export class DemoLab {
   readonly name: string
@@ -28,9 +31,9 @@ export class DemoLab {
     await runOk(['lab', 'apply', '--name', this.name, '--state', this.dir])
   }
 
-  async probe(from: string, to: string, count: number): Promise<ProbeResult> {
+  async probe(from: string, to: string, count: number): Promise<ProbeCounts> {
     const args = ['--from', from, '--to', to, '--count', `${count}`, '-o', 'json']
-    return JSON.parse(await runOk(['lab', 'probe', '--name', this.name, ...args])) as ProbeResult
+    return JSON.parse(await runOk(['lab', 'probe', '--name', this.name, ...args])) as ProbeCounts
   }
 
   load(who: string, host: string, port: number): Load {
@@ -59,7 +62,7 @@ export class DemoLab {
 }
 
 /** Adds what two series of tries have given. */
-export function addProbes(a: ProbeResult, b: ProbeResult): ProbeResult {
+export function addProbes(a: ProbeCounts, b: ProbeCounts): ProbeCounts {
   const merge = (x: Record<string, number>, y: Record<string, number>): Record<string, number> => {
     const sum = { ...x }
     for (const [key, count] of Object.entries(y)) sum[key] = (sum[key] ?? 0) + count
@@ -75,7 +78,7 @@ export function addProbes(a: ProbeResult, b: ProbeResult): ProbeResult {
   }
 }
 
-export const nothing: ProbeResult = {
+export const nothing: ProbeCounts = {
   sent: 0,
   answered: {},
   refused: 0,

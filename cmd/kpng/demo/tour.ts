@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { bars, outcome } from './bars.ts'
 import { run, runOk } from './cli.ts'
 import { ads, catalog, checkout, email, frontend, nodeAgent, nodes, shipping, somePod } from './cluster.ts'
-import { addProbes, type DemoLab, nothing, type ProbeResult } from './lab.ts'
+import { addProbes, type DemoLab, nothing, type ProbeCounts } from './lab.ts'
 import { answeredOf, failedOf, type Load } from './load.ts'
 import type { Manifests } from './manifests.ts'
 import type { Screen } from './screen.ts'
@@ -179,7 +179,7 @@ export class Tour {
     this.#screen.line(`  applied on every node in ${Math.round(performance.now() - began)} ms`)
   }
 
-  async #probe(from: string, to: string, count: number): Promise<ProbeResult> {
+  async #probe(from: string, to: string, count: number): Promise<ProbeCounts> {
     this.#screen.command(`kpng lab probe --name ${this.#lab.name} --from ${from} --to ${to} --count ${count}`)
     let result = nothing
     while (result.sent < count) {
@@ -209,10 +209,10 @@ export class Tour {
   }
 }
 
-const sum = (result: ProbeResult): number =>
+const sum = (result: ProbeCounts): number =>
   Object.values(result.answered).reduce((total, count) => total + count, 0)
 
 /** `10.0.0.1:80` and `[fd00::1]:80` without the port. */
 const hostOf = (pod: string): string => pod.replace(/:\d+$/, '').replace(/^\[(.*)\]$/, '$1')
 
-const hosts = (result: ProbeResult): string[] => Object.keys(result.answered).map(hostOf)
+const hosts = (result: ProbeCounts): string[] => Object.keys(result.answered).map(hostOf)
