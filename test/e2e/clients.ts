@@ -13,14 +13,18 @@ export class Clients implements AsyncDisposable {
   readonly #reader: Interface
   readonly #lines: AsyncIterator<string>
   readonly #errors: Promise<string>
-  readonly #ended: Promise<void>
+  readonly #ended: Promise<string>
 
   constructor(child: ChildProcessWithoutNullStreams) {
     this.#child = child
     this.#reader = createInterface({ input: child.stdout })
     this.#lines = this.#reader[Symbol.asyncIterator]()
     this.#errors = text(child.stderr)
-    this.#ended = new Promise(resolve => child.once('exit', () => resolve()).once('error', () => resolve()))
+    this.#ended = new Promise(resolve =>
+      child
+        .once('exit', (code, signal) => resolve(`exit ${code ?? signal}`))
+        .once('error', error => resolve(error.message)),
+    )
     // What is written to one that has died is told by the answer that does not come.
     child.stdin.on('error', () => {})
   }
@@ -42,7 +46,8 @@ export class Clients implements AsyncDisposable {
   async run<T>(code: string): Promise<T> {
     this.#child.stdin.write(`${JSON.stringify(code)}\n`)
     const line = await this.#lines.next()
-    if (line.done) throw new Error(`the clients ended at: ${code}\n${await this.#errors}`)
+    if (line.done)
+      throw new Error(`the clients ended (${await this.#ended}) at: ${code}\n${await this.#errors}`)
     const answer = JSON.parse(line.value) as { result: T } | { error: string }
     if ('error' in answer) throw new Error(answer.error)
     return answer.result

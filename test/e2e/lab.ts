@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Readable } from 'node:stream'
 import { text } from 'node:stream/consumers'
+import { Clients, clientsCommand } from './clients.ts'
 
 export const kpngPath = join(import.meta.dirname, '../../bin/kpng')
 
@@ -95,6 +96,12 @@ export class TestLab implements AsyncDisposable {
     return spawn(kpngPath, ['lab', 'exec', '--name', this.name, who, '--', ...command], {
       stdio: ['ignore', 'pipe', 'pipe'],
     })
+  }
+
+  /** A process with clients' sockets in that namespace and cgroup. */
+  clients(who: string): Clients {
+    const command = ['lab', 'exec', '--name', this.name, who, '--', ...clientsCommand]
+    return new Clients(spawn(kpngPath, command, { stdio: 'pipe' }))
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

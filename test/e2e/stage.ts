@@ -71,6 +71,11 @@ export class Stage implements AsyncDisposable {
     assert.deepEqual((await this.tryApply(...objects)).problems, [])
   }
 
+  /** Replaces the manifests without telling the agent. */
+  write(...objects: readonly unknown[]): void {
+    this.agent.write([this.#node, ...objects])
+  }
+
   async tryApply(...objects: readonly unknown[]): Promise<AgentAnswer> {
     return await this.agent.apply([this.#node, ...objects])
   }
