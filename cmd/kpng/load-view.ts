@@ -14,7 +14,8 @@ export interface LoadedView {
 /** The agent's view: from the agent, or where it is dead from what it last wrote down. */
 export async function loadView(instance: string): Promise<LoadedView> {
   const answer = await callAgent(socketPath(instance), 'GET', '/v1/view')
-  if (answer !== undefined) return { view: decodeViewDocument(answer), agentAlive: true, ageMs: 0 }
+  if (answer !== undefined)
+    return { view: decode(answer, 'what the agent answers'), agentAlive: true, ageMs: 0 }
   let text: string
   try {
     text = readFileSync(journalPath(instance), 'utf8')
@@ -24,11 +25,15 @@ export async function loadView(instance: string): Promise<LoadedView> {
       known.length === 0 ? 'no instance has run on this machine' : `instances here: ${known.join(', ')}`
     throw new KpngError('not-found', `nothing is known of instance ${instance} (${hint})`, { cause: reason })
   }
+  const view = decode(text, journalPath(instance))
+  return { view, agentAlive: false, ageMs: Math.max(0, Date.now() - Date.parse(view.writtenAt)) }
+}
+
+function decode(text: string, where: string): ViewDocument {
   try {
-    const view = decodeViewDocument(text)
-    return { view, agentAlive: false, ageMs: Math.max(0, Date.now() - Date.parse(view.writtenAt)) }
+    return decodeViewDocument(text)
   } catch (reason) {
-    throw new KpngError('io', `${journalPath(instance)} cannot be read`, { cause: reason })
+    throw new KpngError('io', `${where} cannot be read`, { cause: reason })
   }
 }
 

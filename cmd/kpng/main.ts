@@ -124,4 +124,9 @@ async function main(argv: readonly string[]): Promise<number> {
   }
 }
 
+// Who reads no further, as `head` does, has what was wanted.
+process.stdout.on('error', (reason: NodeJS.ErrnoException) => {
+  if (reason.code === 'EPIPE') process.exit(0)
+  throw reason
+})
 process.exitCode = await main(process.argv.slice(2))

@@ -19,10 +19,16 @@ const positive =
     return number
   }
 
-/** An instance names directories below /sys/fs/bpf/kpng and /run/kpng. */
-function instanceName(value: string): string {
-  if (!/^[a-z0-9]([a-z0-9.-]{0,125}[a-z0-9])?$/.test(value))
-    throw new InvalidArgumentError('must be 1 to 127 of a-z 0-9 . - and begin and end with a letter or digit')
+/** The path of a unix socket has 107 bytes at most, /run/kpng/<instance>/status.sock. */
+const maxInstanceLength = 80
+
+/** An instance names directories below /sys/fs/bpf/kpng and /run/kpng, where `lab` is that of the labs. */
+export function instanceName(value: string): string {
+  if (value.length > maxInstanceLength || !/^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$/.test(value))
+    throw new InvalidArgumentError(
+      `must be 1 to ${maxInstanceLength} of a-z 0-9 . - and begin and end with a letter or digit`,
+    )
+  if (value === 'lab') throw new InvalidArgumentError('lab is where kpng lab keeps its own')
   return value
 }
 

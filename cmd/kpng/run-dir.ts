@@ -1,5 +1,6 @@
 import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
+import { KpngError } from '@kpng/api'
 
 /** Where agents keep what is not in the kernel; one directory per instance. */
 const runRoot = '/run/kpng'
@@ -9,14 +10,15 @@ export const lockPath = (instance: string): string => join(runDir(instance), 'lo
 export const socketPath = (instance: string): string => join(runDir(instance), 'status.sock')
 export const journalPath = (instance: string): string => join(runDir(instance), 'view.json')
 
-/** Instances that have a run directory, sorted. The lab's own directory is not one. */
+/** Instances that have a run directory, sorted. The lab's own directory is not one. Throws io. */
 export function knownInstances(): string[] {
   try {
     return readdirSync(runRoot, { withFileTypes: true })
       .filter(entry => entry.isDirectory() && entry.name !== 'lab')
       .map(entry => entry.name)
       .sort()
-  } catch {
-    return []
+  } catch (reason) {
+    if (reason instanceof Error && 'code' in reason && reason.code === 'ENOENT') return []
+    throw KpngError.from(reason, 'io', 'looking for instances (root is needed)')
   }
 }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { TestHost } from './agent.ts'
-import { kpng, kpngOk } from './lab.ts'
+import { kpng, kpngOk, kpngPath } from './lab.ts'
 import { endpointSlice, node, service } from './manifests.ts'
 
 const objects = [
@@ -107,7 +107,7 @@ for (const [name, args, exitCode, message] of [
   ['a bad format lists the good ones', ['get', 'services', '-o', 'xml'], 2, /table, json, yaml/],
   ['an unknown command is suggested', ['gte'], 2, /unknown command 'gte'/],
   ['no path to read', ['file', 'to-ebpf'], 2, /-i PATH/],
-  ['a bad instance name says what is good', ['get', 'services', '--instance', '../x'], 2, /must be 1 to 127/],
+  ['a bad instance name says what is good', ['get', 'services', '--instance', '../x'], 2, /must be 1 to 80/],
   [
     'a bad number is told with the option',
     ['file', '-i', '/tmp', 'to-ebpf', '--max-endpoints', 'many'],
@@ -141,4 +141,35 @@ test('yaml output can be read back', async () => {
     rows.map((row: { name: string }) => row.name),
     ['empty', 'web'],
   )
+})
+
+test('a reader that closes early is no failure', async () => {
+  await using host = new TestHost()
+  const agent = host.agent()
+  const many = Array.from({ length: 2000 }, (_, index) =>
+    service({
+      name: `web-${index}`,
+      clusterIPs: [`10.96.${index >> 8}.${index & 255}`],
+      ports: [{ port: 80 }],
+    }),
+  )
+  agent.write([node('node-a', ['192.168.78.1']), ...many])
+  await agent.start()
+  const command = `set -o pipefail; ${kpngPath} get maps --instance ${agent.instance} | head -1`
+  const result = await host.run(['bash', '-c', command])
+  assert.deepEqual([result.exitCode, result.stderr], [0, ''])
+})
+
+test('who may not look is told so, not that there is nothing', async () => {
+  await using host = new TestHost()
+  const agent = host.agent()
+  agent.write(objects)
+  await agent.start()
+  const nobody = ['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups']
+  for (const words of [['get', 'maps'], ['cleanup']]) {
+    const result = await host.run([...nobody, kpngPath, ...words, '--instance', agent.instance])
+    assert.equal(result.exitCode, 1, words.join(' '))
+    assert.match(result.stderr, /EACCES/)
+  }
+  assert.equal((await agent.sync()).synced, true)
 })

@@ -1,5 +1,6 @@
 import { readdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
+import { KpngError } from '@kpng/api'
 
 /** Everything of an instance is pinned below one directory (DESIGN: links, derived maps, living maps, counters). */
 const pinRoot = '/sys/fs/bpf/kpng'
@@ -18,8 +19,10 @@ function directoriesIn(path: string): string[] {
       .filter(entry => entry.isDirectory())
       .map(entry => entry.name)
       .sort()
-  } catch {
-    return []
+  } catch (reason) {
+    if (reason instanceof Error && 'code' in reason && reason.code === 'ENOENT') return []
+    // Not "nothing is there": who may not look would be told so.
+    throw KpngError.from(reason, 'io', 'looking for pins (root is needed)')
   }
 }
 

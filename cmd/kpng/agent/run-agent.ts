@@ -114,7 +114,7 @@ class Agent implements AsyncDisposable {
         }),
       )
       agent = new Agent({ settings, openSource, cgroup, logger }, backend, resources)
-      await agent.#listen()
+      await agent.#listen(logger)
       return agent
     } catch (reason) {
       await resources.disposeAsync()
@@ -122,7 +122,7 @@ class Agent implements AsyncDisposable {
     }
   }
 
-  async #listen(): Promise<void> {
+  async #listen(logger: Logger): Promise<void> {
     const metrics = new AgentMetrics(
       () => this.#backend.status(),
       () => this.#backend.traffic(),
@@ -133,6 +133,7 @@ class Agent implements AsyncDisposable {
         status: () => this.#status(),
         sync: () => this.sync(),
         view: () => this.#document(),
+        onError: reason => logger.warn({ err: reason }, 'the status socket could not take a connection'),
         metrics: async () => ({ contentType: metrics.contentType, text: await metrics.text() }),
       }),
     )

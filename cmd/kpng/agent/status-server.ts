@@ -24,6 +24,8 @@ export interface StatusServerOptions {
   /** Re-reads the sources; resolves when the datapath carries them. */
   sync(): Promise<void>
   view(): Iterable<string>
+  /** A connection could not be taken. */
+  onError(reason: Error): void
   metrics(): Promise<{ readonly contentType: string; readonly text: string }>
 }
 
@@ -51,7 +53,14 @@ export class StatusServer implements AsyncDisposable {
     )
     status.#server.listen(options.path, resolve)
     await promise
-    chmodSync(options.path, 0o660)
+    // Too many open files, say: whoever calls waits or calls again, and the agent goes on.
+    status.#server.on('error', options.onError)
+    try {
+      chmodSync(options.path, 0o660)
+    } catch (reason) {
+      await status[Symbol.asyncDispose]()
+      throw new KpngError('io', `cannot listen on ${options.path}`, { cause: reason })
+    }
     return status
   }
 
