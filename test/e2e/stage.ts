@@ -27,11 +27,11 @@ export class Stage implements AsyncDisposable {
   readonly host: TestHost
   readonly agent: TestAgent
   #clients: Clients | undefined
-  readonly #node: unknown
+  readonly node: unknown
 
   private constructor(spec: StageSpec) {
     const addresses = spec.nodeAddresses ?? ['192.168.78.1/32', 'fd00:78::1/128']
-    this.#node = node(
+    this.node = node(
       'node-a',
       addresses.map(address => address.replace(/\/.*/, '')),
     )
@@ -52,7 +52,7 @@ export class Stage implements AsyncDisposable {
           ]),
         ),
       )
-      stage.agent.write([stage.#node])
+      stage.agent.write([stage.node])
       await stage.agent.start(spec.options)
       return stage
     } catch (reason) {
@@ -73,11 +73,11 @@ export class Stage implements AsyncDisposable {
 
   /** Replaces the manifests without telling the agent. */
   write(...objects: readonly unknown[]): void {
-    this.agent.write([this.#node, ...objects])
+    this.agent.write([this.node, ...objects])
   }
 
   async tryApply(...objects: readonly unknown[]): Promise<AgentAnswer> {
-    return await this.agent.apply([this.#node, ...objects])
+    return await this.agent.apply([this.node, ...objects])
   }
 
   /** How many of `count` new sockets each backend answered. */
