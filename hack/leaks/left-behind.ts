@@ -1,7 +1,8 @@
 import { attended } from './processes.ts'
 import type { Trace } from './traces.ts'
 
-const key = (trace: Trace): string => `${trace.kind} ${trace.id}`
+/** Unique among all traces. */
+export const traceKey = (trace: Trace): string => `${trace.kind} ${trace.id}`
 
 /**
  * Names of the labs and instances that traces belong to: `demo` for /run/netns/kpng-demo-fabric,
@@ -42,10 +43,10 @@ export function belongsTo(trace: Trace, names: ReadonlySet<string>): boolean {
  * as another test run.
  */
 export function leftBehind(before: readonly Trace[], now: readonly Trace[]): Trace[] {
-  const known = new Set(before.map(key))
+  const known = new Set(before.map(traceKey))
   const living = owners(before).union(atWork(now))
-  return now
-    .filter(trace => trace.kind !== attended && !known.has(key(trace)))
+  return unattended(now)
+    .filter(trace => !known.has(traceKey(trace)))
     .filter(trace => !belongsTo(trace, living))
 }
 
@@ -54,7 +55,13 @@ export function strays(now: readonly Trace[]): Trace[] {
   const processes = now.filter(trace => trace.kind === 'process')
   const running = [...owners(now)].filter(name => processes.some(one => belongsTo(one, new Set([name]))))
   const living = new Set(running).union(atWork(now))
-  return now.filter(trace => trace.kind !== attended && isOurs(trace) && !belongsTo(trace, living))
+  return unattended(now).filter(trace => isOurs(trace) && !belongsTo(trace, living))
+}
+
+/** Without the processes that somebody waits for, and without temporary files if there are any: they may be theirs. */
+function unattended(now: readonly Trace[]): Trace[] {
+  const somebody = now.some(trace => trace.kind === attended)
+  return now.filter(trace => trace.kind !== attended && !(somebody && trace.kind === 'temporary file'))
 }
 
 /** Names of the cgroups in which there are processes that somebody waits for. */

@@ -11,19 +11,21 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { leftBehind, strays } from './left-behind.ts'
+import { leftBehind, strays, traceKey } from './left-behind.ts'
 import { listTraces, type Trace } from './traces.ts'
 
 /** The kernel frees programs and namespaces some time after their last user has gone. */
 const settleMs = { compare: 10_000, list: 2_000 }
 const pollMs = 250
 
+/** What stays: found at first, and each time again. */
 async function settled(find: () => Trace[], withinMs: number): Promise<Trace[]> {
   const end = Date.now() + withinMs
   let found = find()
   while (found.length > 0 && Date.now() < end) {
     await sleep(pollMs)
-    found = find()
+    const now = new Set(find().map(traceKey))
+    found = found.filter(trace => now.has(traceKey(trace)))
   }
   return found
 }

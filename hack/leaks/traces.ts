@@ -38,7 +38,6 @@ const labs = '/run/kpng/lab'
 
 /** Everything that is there now, whoever made it. `root` is the checkout whose processes count. */
 export function listTraces(root: string): Trace[] {
-  const processes = processTraces(root)
   return [
     ...named('network namespace', '/run/netns', /^kpng/),
     ...named('network device', '/sys/class/net', /^kp/),
@@ -48,7 +47,7 @@ export function listTraces(root: string): Trace[] {
     ...named('run directory', '/run/kpng', /./).filter(trace => trace.id !== labs),
     ...named('lab', labs, /./),
     ...named('temporary file', tmpdir(), /^kpng/),
-    ...processes,
-    ...bpfTraces(new Map(processes.map(trace => [Number(trace.id), trace.text]))),
+    ...processTraces(root),
+    ...bpfTraces(),
   ]
 }
