@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { basename } from 'node:path'
 import { test } from 'node:test'
 import {
   checkLabName,
@@ -6,6 +7,7 @@ import {
   fabricNetns,
   instanceName,
   labOfNetns,
+  logPath,
   nodeNetns,
   podNetns,
 } from './names.ts'
@@ -45,4 +47,12 @@ test('instances: long and upper-case node names become valid ones and stay apart
   const names = [`${long}1`, `${long}2`, 'Node', 'node'].map(node => instanceName('demo', node))
   assert.equal(new Set(names).size, 4)
   for (const name of names) assert.match(name, /^[a-z0-9]([a-z0-9._-]{0,61}[a-z0-9])?$/)
+})
+
+test('logs: the longest node names have a file each', () => {
+  const long = `agent-${'n'.repeat(252)}`
+  const files = ['agent-n1', `${long}1`, `${long}2`].map(process => basename(logPath('demo', process)))
+  assert.equal(files[0], 'agent-n1.log')
+  assert.equal(new Set(files).size, 3)
+  for (const file of files) assert.ok(file.length <= 255, file)
 })

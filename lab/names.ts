@@ -28,7 +28,11 @@ export const statePath = (lab: string): string => join(labDir(lab), 'state.json'
 /** A symbolic link to the copy of the manifests in force; the agents watch it. */
 export const manifestsPath = (lab: string): string => join(labDir(lab), 'manifests')
 export const serverSocketPath = (lab: string): string => join(labDir(lab), 'server.sock')
-export const logPath = (lab: string, process: string): string => join(labDir(lab), `${process}.log`)
+/** A node's name may be as long as a file's, and it is only a part of this one. */
+export const logPath = (lab: string, process: string): string => {
+  const stem = process.length <= 200 ? process : `${process.slice(0, 100)}~${shortHash(process)}`
+  return join(labDir(lab), `${stem}.log`)
+}
 
 const shortHash = (text: string): string => createHash('sha256').update(text).digest('hex').slice(0, 10)
 
