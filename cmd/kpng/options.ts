@@ -10,12 +10,15 @@ const commaList = (value: string, previous: readonly string[] | undefined): stri
   ...value.split(',').map(word => word.trim()),
 ]
 
+/** Sizes of maps are derived by multiplying with at most 4, and must stay below 2^32. */
+const mostEntries = 2 ** 26
+
 const positive =
   (least: number) =>
   (value: string): number => {
     const number = Number(value)
-    if (!Number.isSafeInteger(number) || number < least)
-      throw new InvalidArgumentError(`must be a whole number, ${least} or more`)
+    if (!Number.isSafeInteger(number) || number < least || number > mostEntries)
+      throw new InvalidArgumentError(`must be a whole number from ${least} to ${mostEntries}`)
     return number
   }
 

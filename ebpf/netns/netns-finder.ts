@@ -71,8 +71,9 @@ export class NetnsFinder implements Disposable {
     try {
       fd = openRead(path)
     } catch (error) {
-      // The process or the mount has gone; others may still hold the namespace.
-      if (error instanceof EbpfError && ['ENOENT', 'ESRCH'].includes(error.errno ?? '')) return undefined
+      // The process or the mount has gone or is closed to us; others may still hold the namespace.
+      const passable = ['ENOENT', 'ESRCH', 'EACCES', 'EPERM']
+      if (error instanceof EbpfError && passable.includes(error.errno ?? '')) return undefined
       throw error
     }
     const found = netnsIdentity(fd)
