@@ -1,16 +1,19 @@
 import { isIP, SocketAddress } from 'node:net'
 
-// Not @kpng/server's: the prober and the endpoint server start in half the time without it, and what comes here is
-// typed by a person or said by the kernel, not read from a manifest.
+// Not @kpng/server's: the prober and the endpoint server start in half the time without it.
 
 export type AddressFamily = 4 | 6
 
-/** Canonical text of an address: IPv6 as RFC 5952, IPv4-mapped as IPv4. undefined when it is none. */
+/**
+ * Canonical text of an address: IPv6 as RFC 5952, IPv4-mapped as IPv4; IPv4 numbers are decimal whatever zeros they
+ * begin with, as Kubernetes reads them. undefined when it is none.
+ */
 export function canonicalAddress(text: string): string | undefined {
-  const family = isIP(text)
-  if (family === 0 || text.includes('%')) return undefined
-  if (family === 4) return text
-  const { address } = new SocketAddress({ address: text, family: 'ipv6' })
+  const plain = text.replace(/(?<=\.)0+(?=\d)|(?<!\w)0+(?=\d+\.)/g, '')
+  const family = isIP(plain)
+  if (family === 0 || plain.includes('%')) return undefined
+  if (family === 4) return plain
+  const { address } = new SocketAddress({ address: plain, family: 'ipv6' })
   const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/.exec(address)
   return mapped?.[1] ?? address
 }
