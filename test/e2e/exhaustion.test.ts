@@ -67,3 +67,43 @@ for (const [what, option, room] of [
     assert.deepEqual((await agent.sync()).problems, [])
   })
 }
+
+test('too many endpoints: the Service that is too big is reported, the others go on, and it heals when it fits', async () => {
+  await using host = new TestHost()
+  host.ip('route add local 10.180.0.0/16 dev lo')
+  await host.listen([{ address: backend, port: 8080 }])
+  const agent = host.agent()
+  const big = (count: number): unknown[] => [
+    service({ name: 's9', clusterIPs: ['10.96.0.9'], ports: [{ port: 80 }] }),
+    endpointSlice({
+      service: 's9',
+      ports: [{ port: 8080 }],
+      endpoints: [backend, ...range(2, count).map(n => `10.180.1.${n}`)],
+    }),
+  ]
+  const healed = async (numbers: readonly number[]): Promise<number[]> => {
+    const deadline = performance.now() + 12_000
+    let served: number[] = []
+    while (served.length < numbers.length && performance.now() < deadline) {
+      served = await reachable(host, numbers)
+      await sleep(100)
+    }
+    return served
+  }
+  agent.write([...cluster([1, 2, 3]), ...big(200)])
+  await agent.start(['--max-endpoints', '64'])
+  assert.deepEqual(await reachable(host, [1, 2, 3]), [1, 2, 3])
+  const { problems } = await agent.sync()
+  assert.deepEqual([...new Set(problems.map(problem => problem.where))], ['default/s9'])
+  // One that comes afterwards finds room or is reported.
+  const answer = await agent.apply([...cluster([1, 2, 3, 4]), ...big(200)])
+  assert.deepEqual(await reachable(host, [1, 2, 3]), [1, 2, 3])
+  const [fourth] = await reachable(host, [4])
+  assert.equal(
+    fourth === undefined,
+    answer.problems.some(problem => problem.where === 'default/s4'),
+  )
+  await agent.apply([...cluster([1, 2, 3, 4]), ...big(1)])
+  assert.deepEqual(await healed([4, 9]), [4, 9])
+  assert.deepEqual((await agent.sync()).problems, [])
+})
