@@ -191,6 +191,7 @@ export class EbpfBackend implements ViewSink, AsyncDisposable {
    * where they cannot be put in place now.
    */
   async settled(): Promise<void> {
+    this.#followLocalAddresses()
     await this.#reconciler.written()
     await this.#attaching
     if (this.#attaching !== undefined) {
