@@ -1,4 +1,7 @@
 import assert from 'node:assert/strict'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
 import { test } from 'node:test'
 import type { AgentFlags } from '../options.ts'
 import { agentSettings } from './agent-settings.ts'
@@ -37,3 +40,24 @@ for (const [words, message] of [
     assert.throws(() => agentSettings({ ...flags, nodeportAddresses: words }), { code: 'usage', message })
   })
 }
+
+test('settings: a mistake in the configuration file names the file and the field', () => {
+  const file = join(mkdtempSync(join(tmpdir(), 'kpng-test-')), 'proxy.yaml')
+  writeFileSync(
+    file,
+    'apiVersion: kubeproxy.config.k8s.io/v1alpha1\nkind: KubeProxyConfiguration\nnodePortAddresses: [bad]\n',
+  )
+  try {
+    assert.throws(() => agentSettings({ ...flags, config: file }), {
+      code: 'usage',
+      message: `${file}: nodePortAddresses: "bad" is neither a CIDR nor the word primary`,
+    })
+  } finally {
+    rmSync(dirname(file), { recursive: true })
+  }
+})
+
+test('settings: an empty node name is refused', () => {
+  for (const nodeName of ['', '  '])
+    assert.throws(() => agentSettings({ ...flags, nodeName }), { code: 'usage', message: /--node-name/ })
+})

@@ -21,13 +21,16 @@ export interface AgentSettings {
 export function agentSettings(flags: AgentFlags, host = hostname()): AgentSettings {
   const configuration: ProxyConfiguration =
     flags.config === undefined ? {} : readProxyConfiguration(flags.config)
-  const nodeName = flags.hostnameOverride ?? flags.nodeName ?? configuration.hostnameOverride ?? host
+  const name = flags.hostnameOverride ?? flags.nodeName ?? configuration.hostnameOverride ?? host
+  const nodeName = name.trim().toLowerCase()
+  // Every policy Local would be misjudged by a node without a name.
+  if (nodeName === '') throw new KpngError('usage', 'the node name is empty: --node-name NAME')
   const { maxServicePorts, maxFrontends, maxEndpoints } = flags
   return {
     instance: flags.instance,
-    nodeName: nodeName.trim().toLowerCase(),
+    nodeName,
     cgroupRoot: flags.cgroupRoot,
-    nodePortAddresses: nodePortAddresses(flags.nodeportAddresses ?? configuration.nodePortAddresses),
+    nodePortAddresses: nodePortAddresses(flags, configuration),
     recordTcp: flags.socketRecord === 'all',
     protectNodePorts: flags.protectNodePorts,
     sizes: { maxServicePorts, maxFrontends, maxEndpoints },
@@ -36,14 +39,19 @@ export function agentSettings(flags: AgentFlags, host = hostname()): AgentSettin
 }
 
 /** `primary` stands alone (KEP-4192); everything else is a CIDR. Throws usage. */
-function nodePortAddresses(words: readonly string[] | undefined): 'primary' | readonly string[] {
-  if (words === undefined || words.length === 0) return 'primary'
+function nodePortAddresses(
+  flags: AgentFlags,
+  configuration: ProxyConfiguration,
+): 'primary' | readonly string[] {
+  const words = flags.nodeportAddresses ?? configuration.nodePortAddresses ?? ['primary']
+  const where =
+    flags.nodeportAddresses === undefined ? `${flags.config}: nodePortAddresses` : '--nodeport-addresses'
   if (words.includes('primary')) {
     if (words.length === 1) return 'primary'
-    throw new KpngError('usage', 'nodeport addresses: the word primary stands alone, without CIDRs')
+    throw new KpngError('usage', `${where}: the word primary stands alone, without CIDRs`)
   }
   const bad = words.find(word => !/^[0-9a-fA-F.:]+\/\d{1,3}$/.test(word))
   if (bad !== undefined)
-    throw new KpngError('usage', `nodeport addresses: "${bad}" is neither a CIDR nor the word primary`)
+    throw new KpngError('usage', `${where}: "${bad}" is neither a CIDR nor the word primary`)
   return words
 }

@@ -9,6 +9,8 @@ export interface AgentSource extends AsyncDisposable {
   /** Looks at everything now; resolves when the store has it. */
   rescan(): Promise<void>
   problems(): Problem[]
+  /** What is passed over and is no mistake, such as objects of other kinds. */
+  notes?(): Problem[]
 }
 
 interface SourceContext {

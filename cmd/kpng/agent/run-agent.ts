@@ -74,7 +74,9 @@ class Agent implements AsyncDisposable {
     this.#backend = backend
     const problemLog = new ProblemLog(logger)
     this.#problemsDue = resources.use(
-      new Pace(() => problemLog.update(this.#problems()), { minIntervalMs: problemIntervalMs }),
+      new Pace(() => problemLog.update(this.#problems(), this.#source.notes?.()), {
+        minIntervalMs: problemIntervalMs,
+      }),
     )
     const store = new Store()
     this.#journal = resources.use(
@@ -175,6 +177,7 @@ class Agent implements AsyncDisposable {
       revision: this.#view.revision,
       cgroupRoot: this.#cgroup,
       problems: this.#problems(datapath),
+      notes: this.#source.notes?.() ?? [],
       datapath,
     }
   }
