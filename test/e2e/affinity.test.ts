@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { after, before, test } from 'node:test'
+import { after, beforeEach, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Clients } from './clients.ts'
 import { endpointSlice, service } from './manifests.ts'
@@ -13,8 +13,8 @@ const pods = Array.from({ length: 4 }, (_, index) => `10.180.0.${index + 1}`)
 const portCount = 16
 
 let stage: Stage
-before(async () => {
-  stage = await Stage.up({ pods })
+beforeEach(async () => {
+  stage ??= await Stage.up({ pods })
 })
 after(async () => {
   await stage?.[Symbol.asyncDispose]()

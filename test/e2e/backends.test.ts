@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { after, before, test } from 'node:test'
+import { after, beforeEach, test } from 'node:test'
 import { assertUniform } from '../../backends/ebpf/bpf/testing/assert-uniform.ts'
 import { kpngOk } from './lab.ts'
 import { endpointSlice, service } from './manifests.ts'
@@ -10,8 +10,8 @@ const pods = ['10.180.0.1', '10.180.0.2', '10.180.0.3', 'fd00:180::1', 'fd00:180
 const [pod1, pod2, pod3, pod61, pod62] = pods
 
 let stage: Stage
-before(async () => {
-  stage = await Stage.up({ pods, ports: [8080, 8081, 8082] })
+beforeEach(async () => {
+  stage ??= await Stage.up({ pods, ports: [8080, 8081, 8082] })
 })
 after(async () => {
   await stage?.[Symbol.asyncDispose]()

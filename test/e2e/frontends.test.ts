@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { after, before, test } from 'node:test'
+import { after, beforeEach, test } from 'node:test'
 import { TestLab } from './lab.ts'
 import { endpointSlice, node, service, serviceCIDR } from './manifests.ts'
 
@@ -98,8 +98,8 @@ const web = {
 }
 
 let lab: TestLab
-before(async () => {
-  lab = await TestLab.up(objects)
+beforeEach(async () => {
+  lab ??= await TestLab.up(objects)
 })
 after(async () => {
   await lab?.[Symbol.asyncDispose]()

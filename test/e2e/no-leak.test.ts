@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { after, before, test } from 'node:test'
+import { after, beforeEach, test } from 'node:test'
 import { TestLab } from './lab.ts'
 import { endpointSlice, node, service, serviceCIDR } from './manifests.ts'
 
@@ -54,8 +54,8 @@ s.sendto(b"\\x10\\x00\\x00\\x50\\x00\\x08\\x00\\x00", ("10.96.0.4", 0))
 `
 
 let lab: TestLab
-before(async () => {
-  lab = await TestLab.up(objects)
+beforeEach(async () => {
+  lab ??= await TestLab.up(objects)
 })
 after(async () => {
   await lab?.[Symbol.asyncDispose]()

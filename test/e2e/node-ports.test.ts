@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { after, before, test } from 'node:test'
+import { after, beforeEach, test } from 'node:test'
 import { endpointSlice, service } from './manifests.ts'
 import { type Attempt, Stage } from './stage.ts'
 
@@ -37,7 +37,8 @@ const objects = [
 ]
 
 let stage: Stage
-before(async () => {
+beforeEach(async () => {
+  if (stage !== undefined) return
   stage = await Stage.up({
     pods,
     nodeAddresses: [...primary, ...secondary].map(address => `${address}/${address.includes(':') ? 64 : 24}`),

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { after, before, test } from 'node:test'
+import { after, beforeEach, test } from 'node:test'
 import { endpointSlice, service } from './manifests.ts'
 import { Stage } from './stage.ts'
 
@@ -10,7 +10,8 @@ const ports = [
 ]
 
 let stage: Stage
-before(async () => {
+beforeEach(async () => {
+  if (stage !== undefined) return
   stage = await Stage.up({ pods: ['10.180.0.1', 'fd00:180::1'] })
   await stage.apply(
     service({

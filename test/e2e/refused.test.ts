@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { after, before, test } from 'node:test'
+import { after, beforeEach, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { endpointSlice, service } from './manifests.ts'
 import { Stage } from './stage.ts'
@@ -8,8 +8,8 @@ import { Stage } from './stage.ts'
 const pods = ['10.180.0.1', '10.180.0.2', 'fd00:180::1']
 
 let stage: Stage
-before(async () => {
-  stage = await Stage.up({ pods })
+beforeEach(async () => {
+  stage ??= await Stage.up({ pods })
 })
 after(async () => {
   await stage?.[Symbol.asyncDispose]()

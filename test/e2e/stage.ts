@@ -22,7 +22,10 @@ interface Counts {
   readonly unreachable: number
 }
 
-/** One node for a test file: an agent, backends and a process with clients' sockets. */
+/**
+ * One node for a test file: an agent, backends and a process with clients' sockets. Made in `beforeEach` by the first
+ * test: where a name pattern leaves no test of a file, node:test runs its `before` all the same but not its `after`.
+ */
 export class Stage implements AsyncDisposable {
   readonly host: TestHost
   readonly agent: TestAgent

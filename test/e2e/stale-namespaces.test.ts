@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { after, before, test } from 'node:test'
+import { after, beforeEach, test } from 'node:test'
 import { Clients } from './clients.ts'
 import { TestLab } from './lab.ts'
 import { endpointSlice, node, service } from './manifests.ts'
@@ -56,8 +56,8 @@ const after1 = {
 }
 
 let stage: Stage
-before(async () => {
-  stage = await Stage.up({ pods })
+beforeEach(async () => {
+  stage ??= await Stage.up({ pods })
 })
 after(async () => {
   await stage?.[Symbol.asyncDispose]()

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { after, before, test } from 'node:test'
+import { after, beforeEach, test } from 'node:test'
 import { endpointSlice, service } from './manifests.ts'
 import { Stage } from './stage.ts'
 
@@ -8,8 +8,8 @@ const pods = Array.from({ length: 8 }, (_, index) => `10.180.0.${index + 1}`)
 const backend = (pod: string): string => `${pod}:8080`
 
 let stage: Stage
-before(async () => {
-  stage = await Stage.up({ pods: [...pods, 'fd00:180::1'] })
+beforeEach(async () => {
+  stage ??= await Stage.up({ pods: [...pods, 'fd00:180::1'] })
 })
 after(async () => {
   await stage?.[Symbol.asyncDispose]()
