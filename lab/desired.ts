@@ -7,6 +7,8 @@ export interface Desired {
   readonly copy: ManifestsCopy
   readonly plan: LabPlan
   readonly problems: readonly Problem[]
+  /** What is passed over and is no mistake. */
+  readonly notes: readonly Problem[]
 }
 
 /** `known`: the addresses of the nodes there are. Throws io. */
@@ -26,7 +28,12 @@ export async function readDesired(
       'nodes-made-up',
       madeUp.map(([name, node]) => nodeObject(name, node.addresses)),
     )
-  return { copy, plan, problems: [...copy.problems, ...copy.translate(manifests.problems)] }
+  return {
+    copy,
+    plan,
+    problems: [...copy.problems, ...copy.translate(manifests.problems)],
+    notes: [...copy.translate(manifests.notes), ...plan.notes],
+  }
 }
 
 /** So that the agent of a node that has no Node object knows its own addresses. */

@@ -94,7 +94,7 @@ async function takeDownLocked(name: string): Promise<boolean> {
 
 async function carryOut(
   name: string,
-  { plan, copy, problems }: Desired,
+  { plan, copy, problems, notes }: Desired,
   { agents, state: source, onProgress = () => undefined }: ApplyOptions,
 ): Promise<Omit<LabReport, 'replaced'>> {
   const wiring = await changeState(name, 'kpng lab', async state => {
@@ -116,7 +116,7 @@ async function carryOut(
   onProgress('every pod answers, every agent has synced')
   copy.removeOthers()
   const all = [...problems, ...plan.problems, ...wiring, ...serving, ...copy.translate(complaints)]
-  return { state, problems: distinct(all), notes: plan.notes }
+  return { state, problems: distinct(all), notes }
 }
 
 function newState({ name, state: source, config }: UpOptions): LabState {

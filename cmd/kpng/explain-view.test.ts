@@ -50,7 +50,7 @@ const service = (name: string, clusterIP: string, changes: Partial<ServiceView> 
 
 function explained(text: string, ...services: ServiceView[]): Explanation {
   return explain(parseDestination(text), {
-    node: { name: 'node-a', addresses: ['192.0.2.1'], zone: '', serviceCIDRs: ['10.96.0.0/16'] },
+    node: { name: 'node-a', addresses: ['192.0.2.1', '192.0.2.3'], zone: '', serviceCIDRs: ['10.96.0.0/16'] },
     services,
     nodePortAddresses: ['192.0.2.1'],
     contains: (cidr, address) => cidr === '10.96.0.0/16' && address.startsWith('10.96.'),
@@ -75,6 +75,10 @@ test('explain: a ClusterIP names the Service, and each endpoint with why it is n
 test('explain: a NodePort is served on the node’s own addresses only', () => {
   assert.equal(explained('192.0.2.1:30080', web).frontend?.kind, 'NodePort')
   assert.equal(explained('192.0.2.2:30080', web).outcome, 'untouched')
+  assert.match(
+    explained('192.0.2.3:30080', web).rule,
+    /NodePort of default\/web, but NodePorts are served on 192\.0\.2\.1 only/,
+  )
 })
 
 test('explain: policy Local with all endpoints elsewhere is unreachable, and says where they are', () => {

@@ -94,7 +94,7 @@ function serves(frontend: Frontend, address: string, facts: Facts): boolean {
   return facts.nodePortAddresses.includes(address) && isIPv6 === (frontend.family === 'IPv6')
 }
 
-function missed({ address }: Destination, facts: Facts): { outcome: Outcome; rule: string } {
+function missed({ address, port, protocol }: Destination, facts: Facts): { outcome: Outcome; rule: string } {
   const owner = facts.services.find(service =>
     Object.values(service.addresses).some(addresses => addresses.clusterIP === address),
   )
@@ -119,6 +119,16 @@ function missed({ address }: Destination, facts: Facts): { outcome: Outcome; rul
       outcome: 'unreachable',
       rule: `${address} lies in ServiceCIDR ${cidr}, but belongs to no Service`,
     }
+  if (facts.node?.addresses.includes(address) && !facts.nodePortAddresses.includes(address)) {
+    const served = facts.services.find(service =>
+      service.ports.some(candidate => candidate.nodePort === port && candidate.protocol === protocol),
+    )
+    if (served !== undefined)
+      return {
+        outcome: 'untouched',
+        rule: `${port} is a NodePort of ${serviceKey(served)}, but NodePorts are served on ${facts.nodePortAddresses.join(', ') || 'no address'} only (--nodeport-addresses)`,
+      }
+  }
   return { outcome: 'untouched', rule: `${address} is no Service’s address and goes where the routes say` }
 }
 

@@ -10,6 +10,7 @@ import {
   frontendsOf,
   outcomeOf,
   servicePortName,
+  stateOf,
   usedEndpoints,
 } from './service-rows.ts'
 
@@ -63,7 +64,6 @@ async function printServices(
   const rows = services.flatMap(service =>
     service.ports.map(port => {
       const frontends = frontendsOf(service, port, nodePortAddresses)
-      const states = [...new Set(frontends.map(frontend => outcomeOf(port, frontend)))]
       return {
         namespace: service.namespace,
         name: service.name,
@@ -71,7 +71,7 @@ async function printServices(
         portName: port.name,
         protocol: port.protocol,
         frontends: frontends.map(frontend => ({ ...frontend, outcome: outcomeOf(port, frontend) })),
-        state: port.protocol === 'SCTP' ? 'not served: SCTP' : states.join(', '),
+        state: port.protocol === 'SCTP' ? 'not served: SCTP' : stateOf(port, frontends),
         affinityTimeoutSeconds: service.affinityTimeoutSeconds,
         counts: counts?.get(`${servicePortName(service, port)}/${port.protocol}`) ?? null,
       }

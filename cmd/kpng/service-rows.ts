@@ -39,6 +39,25 @@ export function outcomeOf(port: ServicePortView, frontend: Frontend): string {
   return endpoints?.hasAnyEndpoints === true ? 'unreachable: no local endpoint' : 'refused: no endpoints'
 }
 
+/** What all frontends of a port meet; where they differ, which family or kind of frontend meets what. */
+export function stateOf(port: ServicePortView, frontends: readonly Frontend[]): string {
+  const by = (name: (frontend: Frontend) => string): string | undefined => {
+    const outcomes = Map.groupBy(frontends, name)
+    const parts = [...outcomes].map(
+      ([key, group]) => [key, new Set(group.map(one => outcomeOf(port, one)))] as const,
+    )
+    if (parts.some(([, outcomes]) => outcomes.size > 1)) return undefined
+    return parts.map(([key, outcomes]) => `${key}${[...outcomes].join('')}`).join(', ')
+  }
+  const namings: ReadonlyArray<(frontend: Frontend) => string> = [
+    () => '',
+    ({ family }) => `${family}: `,
+    ({ kind }) => `${kind}: `,
+    ({ family, kind }) => `${family} ${kind}: `,
+  ]
+  return namings.map(by).find(text => text !== undefined) ?? ''
+}
+
 /** `namespace/name:port`, or without the colon where the port has no name. */
 export const servicePortName = (service: ServiceView, port: ServicePortView): string =>
   `${service.namespace}/${service.name}${port.name === '' ? '' : `:${port.name}`}`
