@@ -1,2 +1,3 @@
 export * from './errors.ts'
+export * from './ip.ts'
 export * from './view.ts'

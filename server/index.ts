@@ -1,17 +1,4 @@
 /** The brain: what sources say of a cluster, and what one node needs to know of it. */
-export type { AddressClass, Cidr } from './objects/ip.ts'
-export {
-  canonicalCIDR,
-  canonicalIP,
-  cidrContains,
-  classifyIP,
-  formatCIDR,
-  formatIP,
-  ipBytes,
-  ipFamily,
-  parseCIDR,
-  parseIP,
-} from './objects/ip.ts'
 export type {
   Endpoint,
   EndpointSlice,

@@ -1,5 +1,5 @@
+import { cidrContains, ipBytes, parseCIDR } from '@kpng/api'
 import { DatapathInspection } from '@kpng/backend-ebpf'
-import { cidrContains, ipBytes, parseCIDR } from '@kpng/server'
 import { formatAddressPort, parseDestination } from './destination.ts'
 import { type Explanation, explain } from './explain-view.ts'
 import { loadView, sayAge } from './load-view.ts'

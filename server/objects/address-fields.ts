@@ -1,7 +1,14 @@
 /** Lists of addresses and networks out of untrusted fields. */
-import type { Family } from '@kpng/api'
+import {
+  type AddressClass,
+  canonicalCIDR,
+  classifyIP,
+  type Family,
+  formatIP,
+  ipFamily,
+  parseIP,
+} from '@kpng/api'
 import { type Fields, show } from './fields.ts'
-import { type AddressClass, canonicalCIDR, classifyIP, formatIP, ipFamily, parseIP } from './ip.ts'
 
 /** Addresses that a Service can't have: their traffic must stay what it is. */
 const NEVER_A_FRONTEND: ReadonlySet<AddressClass> = new Set(['unspecified', 'loopback', 'multicast'])

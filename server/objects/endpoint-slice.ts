@@ -1,6 +1,5 @@
-import type { Family } from '@kpng/api'
+import { classifyIP, type Family, formatIP, parseIP } from '@kpng/api'
 import { type Fields, show } from './fields.ts'
-import { classifyIP, formatIP, parseIP } from './ip.ts'
 import { MAX_SUBDOMAIN, readIdentity } from './metadata.ts'
 import { PROTOCOLS } from './service.ts'
 import type { Endpoint, EndpointSlice, SlicePort } from './types.ts'

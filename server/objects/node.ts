@@ -1,6 +1,6 @@
+import { canonicalIP } from '@kpng/api'
 import { networks, sortedUnique } from './address-fields.ts'
 import { type Fields, show } from './fields.ts'
-import { canonicalIP } from './ip.ts'
 import { MAX_SUBDOMAIN, readIdentity } from './metadata.ts'
 import type { Node, ServiceCIDR } from './types.ts'
 

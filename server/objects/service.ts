@@ -1,7 +1,6 @@
-import type { Family, Protocol } from '@kpng/api'
+import { type Family, ipFamily, type Protocol } from '@kpng/api'
 import { frontendAddress, frontendAddresses, networks, sortedUnique } from './address-fields.ts'
 import { type Fields, show } from './fields.ts'
-import { ipFamily } from './ip.ts'
 import { MAX_LABEL, readIdentity } from './metadata.ts'
 import type { Service, ServicePort } from './types.ts'
 

@@ -1,32 +1,12 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
-import {
-  cidrContains,
-  formatIp,
-  formatIpv6,
-  isLoopback,
-  isUnspecified,
-  maskIpv4,
-  maskIpv6,
-  parseCidr,
-  parseIp,
-  parseIpv4,
-  parseIpv6,
-} from './address.ts'
+import { formatIPv6, maskIPv4, maskIPv6, numberOfIPv4, parseIPv6 } from './address.ts'
 
-const ip = (text: string) => {
-  const parsed = parseIp(text)
-  assert(parsed !== undefined, text)
-  return parsed
-}
+const ipv6 = (text: string): Uint8Array => parseIPv6(text) ?? assert.fail(text)
 
-describe('addresses', () => {
-  it('parses what is one and nothing else', () => {
-    assert.equal(parseIpv4('10.96.0.10'), 0x0a60000a)
-    assert.equal(parseIpv4('255.255.255.255'), 0xffffffff)
-    for (const bad of ['', '1.2.3', '1.2.3.4.5', '1.2.3.256', '1..2.3', 'a.b.c.d', '1.2.3.4 ', '::1'])
-      assert.equal(parseIpv4(bad), undefined, bad)
+describe('addresses in the maps', () => {
+  it('parses what is an IPv6 address and nothing else', () => {
     for (const bad of [
       '',
       ':',
@@ -40,7 +20,7 @@ describe('addresses', () => {
       '1.2.3.4',
       '1.2.3.4::',
     ])
-      assert.equal(parseIpv6(bad), undefined, bad)
+      assert.equal(parseIPv6(bad), undefined, bad)
   })
 
   it('prints IPv6 as RFC 5952 says', () => {
@@ -55,51 +35,27 @@ describe('addresses', () => {
       ['::ffff:a00:1', '::ffff:10.0.0.1'],
       ['fe80::', 'fe80::'],
     ]
-    for (const [text, expected] of cases) assert.equal(formatIp(ip(text)), expected)
+    for (const [text, expected] of cases) assert.equal(formatIPv6(ipv6(text)), expected)
   })
 
   it('parses what it prints', () => {
     fc.assert(
       fc.property(fc.uint8Array({ minLength: 16, maxLength: 16 }), bytes => {
-        assert.deepEqual(parseIpv6(formatIpv6(bytes)), bytes)
+        assert.deepEqual(parseIPv6(formatIPv6(bytes)), bytes)
       }),
     )
-    fc.assert(
-      fc.property(fc.ipV4(), text => {
-        assert.equal(formatIp(ip(text)), text)
-      }),
-    )
+    assert.deepEqual(ipv6('::ffff:10.0.0.1'), Uint8Array.of(...new Uint8Array(10), 0xff, 0xff, 10, 0, 0, 1))
   })
 
-  it('knows loopback and unspecified addresses', () => {
-    for (const text of ['127.0.0.1', '127.255.0.3', '::1', '::ffff:127.0.0.2'])
-      assert(isLoopback(ip(text)), text)
-    for (const text of ['128.0.0.1', '10.0.0.127', '::2', '::ffff:10.127.0.1'])
-      assert(!isLoopback(ip(text)), text)
-    assert(isUnspecified(ip('0.0.0.0')))
-    assert(isUnspecified(ip('::')))
-    assert(!isUnspecified(ip('::1')))
+  it('has IPv4 as a number in host order', () => {
+    assert.equal(numberOfIPv4(Uint8Array.of(10, 96, 0, 10)), 0x0a60000a)
+    assert.equal(numberOfIPv4(Uint8Array.of(1, 255, 254, 253, 252).subarray(1)), 0xfffefdfc)
   })
 
-  it('matches CIDRs', () => {
-    const contains = (cidr: string, address: string): boolean => {
-      const parsed = parseCidr(cidr)
-      assert(parsed !== undefined, cidr)
-      return cidrContains(parsed, ip(address))
-    }
-    assert(contains('10.96.0.0/12', '10.111.255.255'))
-    assert(!contains('10.96.0.0/12', '10.112.0.0'))
-    assert(contains('0.0.0.0/0', '255.1.1.1'))
-    assert(!contains('0.0.0.0/0', '::1'))
-    assert(contains('192.168.1.7/32', '192.168.1.7'))
-    assert(contains('fd00::/108', 'fd00::f:1'))
-    assert(!contains('fd00::/108', 'fd00::10:1'))
-    assert(contains('::/0', 'fd00::10:1'))
-    for (const bad of ['10.0.0.0', '10.0.0.0/33', '10.0.0/8', 'fd00::/129', '10.0.0.0/8/8', '10.0.0.0/x'])
-      assert.equal(parseCidr(bad), undefined, bad)
-    assert.equal(maskIpv4(0), 0)
-    assert.equal(maskIpv4(12), 0xfff00000)
-    assert.equal(formatIpv6(maskIpv6(61)), 'ffff:ffff:ffff:fff8::')
-    assert.equal(formatIpv6(maskIpv6(128)), 'ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff')
+  it('has the mask of a prefix length', () => {
+    assert.equal(maskIPv4(0), 0)
+    assert.equal(maskIPv4(12), 0xfff00000)
+    assert.equal(formatIPv6(maskIPv6(61)), 'ffff:ffff:ffff:fff8::')
+    assert.equal(formatIPv6(maskIPv6(128)), 'ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff')
   })
 })

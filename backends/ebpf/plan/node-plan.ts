@@ -1,16 +1,22 @@
-import type { Family, NodeView, Problem } from '@kpng/api'
 import {
+  type AddressClass,
   type Cidr,
   cidrContains,
-  formatIp,
-  isLoopback,
-  isUnspecified,
-  parseCidr,
-  parseIp,
-} from './address.ts'
+  classifyIP,
+  type Family,
+  familyOfBytes,
+  formatIP,
+  type NodeView,
+  type Problem,
+  parseCIDR,
+  parseIP,
+} from '@kpng/api'
 
 /** MAX_SERVICE_CIDRS of the datapath. */
 const MAX_SERVICE_CIDRS = 8
+
+/** No NodePort address is one of these. */
+const NEVER: ReadonlySet<AddressClass> = new Set(['loopback', 'unspecified'])
 
 /** Where NodePorts are served: the node's primary address of each family, or its addresses inside CIDRs. */
 export type NodePortAddresses = 'primary' | readonly string[]
@@ -49,8 +55,8 @@ export function planNode(
   }
   const serviceCIDRs: { [F in Family]: Cidr[] } = { IPv4: [], IPv6: [] }
   for (const text of node?.serviceCIDRs ?? []) {
-    const cidr = parseCidr(text)
-    const list = cidr && serviceCIDRs[cidr.ip.family]
+    const cidr = parseCIDR(text)
+    const list = cidr && serviceCIDRs[cidr.family]
     if (cidr === undefined || list === undefined)
       problems.push({ where, field: 'serviceCIDRs', message: `${text} is not a CIDR` })
     else if (list.length === MAX_SERVICE_CIDRS)
@@ -72,12 +78,12 @@ function choose(
 ): string[] {
   const usable = (texts: readonly string[]) =>
     texts
-      .map(parseIp)
+      .map(parseIP)
       .filter(ip => ip !== undefined)
-      .filter(ip => ip.family === family && !isLoopback(ip) && !isUnspecified(ip))
-  if (choice === 'primary') return usable(nodeAddresses).slice(0, 1).map(formatIp)
-  const cidrs = choice.map(parseCidr).filter(cidr => cidr?.ip.family === family)
+      .filter(ip => familyOfBytes(ip) === family && !NEVER.has(classifyIP(ip)))
+  if (choice === 'primary') return usable(nodeAddresses).slice(0, 1).map(formatIP)
+  const cidrs = choice.map(parseCIDR).filter(cidr => cidr?.family === family)
   return usable(localAddresses ?? nodeAddresses)
     .filter(ip => cidrs.length === 0 || cidrs.some(cidr => cidr !== undefined && cidrContains(cidr, ip)))
-    .map(formatIp)
+    .map(formatIP)
 }

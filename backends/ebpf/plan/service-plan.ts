@@ -1,5 +1,14 @@
-import { type Family, type PortEndpointsView, type Problem, type ServiceView, serviceKey } from '@kpng/api'
-import { formatIp, isLoopback, isUnspecified, parseIp } from './address.ts'
+import {
+  classifyIP,
+  type Family,
+  familyOfBytes,
+  formatIP,
+  type PortEndpointsView,
+  type Problem,
+  parseIP,
+  type ServiceView,
+  serviceKey,
+} from '@kpng/api'
 
 /** The transports that a socket hook can translate. */
 export type Transport = 'TCP' | 'UDP'
@@ -163,14 +172,14 @@ function targetsOf(view: ServiceView, family: Family, key: string, notServed: Pr
   if (addresses === undefined) return []
   const targets: Target[] = []
   const add = (kind: FrontendKind, text: string): void => {
-    const ip = parseIp(text)
+    const ip = parseIP(text)
     const refuse = (why: string): void => {
       notServed.push({ where: key, field: FIELDS[kind], message: `${text} is not served: ${why}` })
     }
-    if (ip === undefined || ip.family !== family) refuse(`not an ${family} address`)
-    else if (isLoopback(ip)) refuse('a loopback address is never translated')
-    else if (isUnspecified(ip)) refuse('an unspecified address is no destination')
-    else targets.push({ family, address: formatIp(ip), kind })
+    if (ip === undefined || familyOfBytes(ip) !== family) refuse(`not an ${family} address`)
+    else if (classifyIP(ip) === 'loopback') refuse('a loopback address is never translated')
+    else if (classifyIP(ip) === 'unspecified') refuse('an unspecified address is no destination')
+    else targets.push({ family, address: formatIP(ip), kind })
   }
   add('ClusterIP', addresses.clusterIP)
   if (addresses.sourceRanges.length === 0) {

@@ -1,5 +1,5 @@
+import { ipFamily } from '@kpng/api'
 import { AddrFlag } from '../bindings.gen.ts'
-import { familyOf } from '../plan/address.ts'
 import type { AddressTable } from '../plan/address-table.ts'
 import { deleteEntries, isFull, writeEntries } from './entry-batch.ts'
 import type { DatapathMaps } from './maps.ts'
@@ -94,7 +94,7 @@ export class AddressWriter {
   ): Promise<void> {
     const rows = <K>(family: string, keyOf: (text: string) => K) =>
       changes
-        .filter(([address]) => familyOf(address) === family)
+        .filter(([address]) => ipFamily(address) === family)
         .map(([address, flags]) => ({
           key: keyOf(address),
           value: { flags },
@@ -112,7 +112,7 @@ export class AddressWriter {
   ): Promise<void> {
     const rows = <K>(family: string, keyOf: (text: string) => K) =>
       addresses
-        .filter(address => familyOf(address) === family)
+        .filter(address => ipFamily(address) === family)
         .map(address => ({
           key: keyOf(address),
           done: () => void this.applied.delete(address),

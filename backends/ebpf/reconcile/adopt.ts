@@ -1,6 +1,6 @@
-import type { Family } from '@kpng/api'
+import { type Family, formatIPv4, ipFamily } from '@kpng/api'
 import type { Backend4, Backend6, Cfg, RecordRow, Svc4Key, Svc6Key, SvcValue } from '../bindings.gen.ts'
-import { familyOf, formatIpv4, formatIpv6 } from '../plan/address.ts'
+import { formatIPv6 } from '../plan/address.ts'
 import { orderOf } from '../plan/buddy.ts'
 import type { Adopted, AdoptedFrontend, AdoptedList, AdoptedMember, AdoptedServicePort } from './adopted.ts'
 import type { DeadBackend } from './hooks.ts'
@@ -175,7 +175,7 @@ class Reader {
   }
 
   #adoptMember(servicePort: number, slot: Slot): void {
-    this.#members.set(slot.id, { ...slot, servicePort, family: familyOf(slot.address) })
+    this.#members.set(slot.id, { ...slot, servicePort, family: ipFamily(slot.address) })
     this.#memberIds.set(`${servicePort} ${memberKey(slot.address, slot.port)}`, slot.id)
   }
 
@@ -223,8 +223,8 @@ class Reader {
   result(): Adopted {
     const { addr4, addr6, cfg } = this.#maps
     const addresses = new Map<string, number>()
-    for (const [address, { flags }] of addr4.entries()) addresses.set(formatIpv4(address), flags)
-    for (const [address, { flags }] of addr6.entries()) addresses.set(formatIpv6(address), flags)
+    for (const [address, { flags }] of addr4.entries()) addresses.set(formatIPv4(address), flags)
+    for (const [address, { flags }] of addr6.entries()) addresses.set(formatIPv6(address), flags)
     const found: Cfg | undefined = cfg.lookup(0)
     return {
       ids: {

@@ -1,6 +1,7 @@
+import { formatIPv4 } from '@kpng/api'
 import type { Cfg, ListEntry, Svc4Key, Svc6Key, SvcValue } from '../bindings.gen.ts'
 import { AddrFlag, Reason } from '../bindings.gen.ts'
-import { formatIpv4, formatIpv6 } from '../plan/address.ts'
+import { formatIPv6 } from '../plan/address.ts'
 import type { DatapathMaps } from './maps.ts'
 import { keyOfPlace, placeOf4, placeOf6, type Slot, slotOf4, slotOf6, transportOf } from './rows.ts'
 
@@ -48,9 +49,9 @@ export function dumpMaps(maps: DumpedMaps, options: { readonly generations?: boo
     lines.push(listLine(maps, index, entry, families.get(index), options.generations === true))
   }
   for (const [address, { flags }] of maps.addr4.entries())
-    lines.push(`addr4 ${formatIpv4(address)} -> ${flagText(flags)}`)
+    lines.push(`addr4 ${formatIPv4(address)} -> ${flagText(flags)}`)
   for (const [address, { flags }] of maps.addr6.entries())
-    lines.push(`addr6 ${formatIpv6(address)} -> ${flagText(flags)}`)
+    lines.push(`addr6 ${formatIPv6(address)} -> ${flagText(flags)}`)
   const cfg = maps.cfg.lookup(0)
   if (cfg !== undefined) lines.push(...cfgLines(cfg))
   return lines.sort(compareNatural)
@@ -58,12 +59,12 @@ export function dumpMaps(maps: DumpedMaps, options: { readonly generations?: boo
 
 const textOf4 = (key: Svc4Key): string => {
   const place = placeOf4(key)
-  return place ? keyOfPlace(place) : `${formatIpv4(key.addr)}:${key.port}/${key.proto} scope ${key.scope}`
+  return place ? keyOfPlace(place) : `${formatIPv4(key.addr)}:${key.port}/${key.proto} scope ${key.scope}`
 }
 
 const textOf6 = (key: Svc6Key): string => {
   const place = placeOf6(key)
-  return place ? keyOfPlace(place) : `[${formatIpv6(key.addr)}]:${key.port}/${key.proto} scope ${key.scope}`
+  return place ? keyOfPlace(place) : `[${formatIPv6(key.addr)}]:${key.port}/${key.proto} scope ${key.scope}`
 }
 
 function listLine(
@@ -108,8 +109,8 @@ function cfgLines(cfg: Cfg): string[] {
     mask.reduce((sum, byte) => sum + (byte.toString(2).match(/1/g)?.length ?? 0), 0)
   const bits = (mask: number): number => (mask === 0 ? 0 : 32 - Math.log2((~mask >>> 0) + 1))
   return [
-    ...cfg.cidr4.slice(0, cfg.cidr4Count).map(({ addr, mask }) => `cidr4 ${formatIpv4(addr)}/${bits(mask)}`),
-    ...cfg.cidr6.slice(0, cfg.cidr6Count).map(({ addr, mask }) => `cidr6 ${formatIpv6(addr)}/${ones(mask)}`),
+    ...cfg.cidr4.slice(0, cfg.cidr4Count).map(({ addr, mask }) => `cidr4 ${formatIPv4(addr)}/${bits(mask)}`),
+    ...cfg.cidr6.slice(0, cfg.cidr6Count).map(({ addr, mask }) => `cidr6 ${formatIPv6(addr)}/${ones(mask)}`),
   ]
 }
 

@@ -1,4 +1,4 @@
-import type { Family } from '@kpng/api'
+import { type Cidr, type Family, formatIP, formatIPv4, parseIPv4 } from '@kpng/api'
 import {
   type Backend4,
   type Backend6,
@@ -9,15 +9,7 @@ import {
   type Svc6Key,
   type SvcValue,
 } from '../bindings.gen.ts'
-import {
-  type Cidr,
-  formatIpv4,
-  formatIpv6,
-  maskIpv4,
-  maskIpv6,
-  parseIpv4,
-  parseIpv6,
-} from '../plan/address.ts'
+import { formatIPv6, maskIPv4, maskIPv6, numberOfIPv4, parseIPv6 } from '../plan/address.ts'
 import type { NodePlan } from '../plan/node-plan.ts'
 import { frontendKey, type Transport } from '../plan/service-plan.ts'
 
@@ -56,13 +48,13 @@ export const svc6KeyOf = (place: FrontendPlace): Svc6Key => ({
 export function placeOf4(key: Svc4Key): FrontendPlace | undefined {
   const protocol = transportOf(key.proto)
   if (protocol === undefined || key.scope !== Scope.INSIDE) return undefined
-  return { family: 'IPv4', address: key.addr === 0 ? '' : formatIpv4(key.addr), port: key.port, protocol }
+  return { family: 'IPv4', address: key.addr === 0 ? '' : formatIPv4(key.addr), port: key.port, protocol }
 }
 
 export function placeOf6(key: Svc6Key): FrontendPlace | undefined {
   const protocol = transportOf(key.proto)
   if (protocol === undefined || key.scope !== Scope.INSIDE) return undefined
-  const address = key.addr.every(byte => byte === 0) ? '' : formatIpv6(key.addr)
+  const address = key.addr.every(byte => byte === 0) ? '' : formatIPv6(key.addr)
   return { family: 'IPv6', address, port: key.port, protocol }
 }
 
@@ -125,48 +117,42 @@ export const NO_BACKEND6: Backend6 = { ...NO_BACKEND4, addr: UNSPECIFIED6 }
 export const slotOf4 = (row: Backend4): Slot => ({
   id: row.id,
   generation: row.generation,
-  address: formatIpv4(row.addr),
+  address: formatIPv4(row.addr),
   port: row.port,
 })
 
 export const slotOf6 = (row: Backend6): Slot => ({
   id: row.id,
   generation: row.generation,
-  address: formatIpv6(row.addr),
+  address: formatIPv6(row.addr),
   port: row.port,
 })
 
-/** The backend of a socket record: records keep IPv4 in mapped form. */
+/** The backend of a socket record: records keep IPv4 in mapped form, which prints as IPv4. */
 export function slotOfRecord(row: RecordRow): Slot {
-  const text = formatIpv6(row.backendAddr)
-  const address = text.startsWith('::ffff:') && text.includes('.') ? text.slice('::ffff:'.length) : text
+  const address = formatIP(row.backendAddr)
   return { id: row.backend, generation: row.generation, address, port: row.backendPort }
 }
 
 export function cfgOf(cidrs: NodePlan['serviceCIDRs']): Cfg {
-  const cidr4 = cidrs.IPv4.map(cidr => ({ addr: base4(cidr), mask: maskIpv4(cidr.prefixLength) }))
-  const cidr6 = cidrs.IPv6.map(cidr => ({ addr: base6(cidr), mask: maskIpv6(cidr.prefixLength) }))
+  const cidr4 = cidrs.IPv4.map(row4)
+  const cidr6 = cidrs.IPv6.map(row6)
   return { cidr4Count: cidr4.length, cidr6Count: cidr6.length, cidr4, cidr6 }
 }
 
-/** Host bits cleared: the programs compare (address & mask) with it. */
-const base4 = ({ ip, prefixLength }: Cidr): number =>
-  ip.family === 'IPv4' ? (ip.value & maskIpv4(prefixLength)) >>> 0 : 0
-
-function base6({ ip, prefixLength }: Cidr): Uint8Array {
-  const mask = maskIpv6(prefixLength)
-  return ip.family === 'IPv6' ? ip.value.map((byte, index) => byte & (mask[index] ?? 0)) : UNSPECIFIED6
-}
+// Host bits are cleared, as the programs need it: they compare (address & mask) with addr.
+const row4 = ({ bytes, prefixLength }: Cidr) => ({ addr: numberOfIPv4(bytes), mask: maskIPv4(prefixLength) })
+const row6 = ({ bytes, prefixLength }: Cidr) => ({ addr: bytes, mask: maskIPv6(prefixLength) })
 
 /** For text that a plan has already parsed. */
 export function ipv4(text: string): number {
-  const value = parseIpv4(text)
+  const value = parseIPv4(text)
   if (value === undefined) throw new TypeError(`${text} is not an IPv4 address`)
   return value
 }
 
 export function ipv6(text: string): Uint8Array {
-  const value = parseIpv6(text)
+  const value = parseIPv6(text)
   if (value === undefined) throw new TypeError(`${text} is not an IPv6 address`)
   return value
 }

@@ -1,6 +1,6 @@
-import type { Family } from '@kpng/api'
+import { type Family, formatIPv4 } from '@kpng/api'
 import type { SvcValue } from '../bindings.gen.ts'
-import { formatIpv4, formatIpv6 } from '../plan/address.ts'
+import { formatIPv6 } from '../plan/address.ts'
 import type { CfgWriter } from './cfg-writer.ts'
 import { keyOfName } from './name-table.ts'
 import {
@@ -102,9 +102,9 @@ export class Verifier {
     yield
     await this.#names()
     yield
-    await this.#addresses('IPv4', maps.addr4.entries(), formatIpv4)
+    await this.#addresses('IPv4', maps.addr4.entries(), formatIPv4)
     yield
-    await this.#addresses('IPv6', maps.addr6.entries(), formatIpv6)
+    await this.#addresses('IPv6', maps.addr6.entries(), formatIPv6)
     yield
     if (this.#cfg.check()) this.repairs++
   }

@@ -1,15 +1,16 @@
-import { parseIpv4, parseIpv6 } from '../../plan/address.ts'
+import { parseIPv4 } from '@kpng/api'
+import { parseIPv6 } from '../../plan/address.ts'
 
 /** As the programs keep addresses: 16 bytes, IPv4 in mapped form. */
 export const mapped = (text: string): Uint8Array => {
-  const bytes = parseIpv6(text.includes(':') ? text : `::ffff:${text}`)
+  const bytes = parseIPv6(text.includes(':') ? text : `::ffff:${text}`)
   if (bytes === undefined) throw new Error(`${text} is not an address`)
   return bytes
 }
 
 /** In host order, as codecs want it. */
 export const ipv4 = (text: string): number => {
-  const value = parseIpv4(text)
+  const value = parseIPv4(text)
   if (value === undefined) throw new Error(`${text} is not an IPv4 address`)
   return value
 }

@@ -1,5 +1,6 @@
+import { parseIPv4 } from '@kpng/api'
 import type { RecordRow } from '../../bindings.gen.ts'
-import { parseIpv4, parseIpv6 } from '../../plan/address.ts'
+import { parseIPv6 } from '../../plan/address.ts'
 import type { DeadBackend, IdsInUse, ReconcilerHooks, StaleResult } from '../hooks.ts'
 
 /** Socket records and what the hooks do to them, in memory. */
@@ -58,8 +59,8 @@ export function recordRow(row: {
   readonly port: number
 }): RecordRow {
   const backendAddr = new Uint8Array(16)
-  const v4 = parseIpv4(row.address)
-  if (v4 === undefined) backendAddr.set(parseIpv6(row.address) ?? backendAddr)
+  const v4 = parseIPv4(row.address)
+  if (v4 === undefined) backendAddr.set(parseIPv6(row.address) ?? backendAddr)
   else {
     backendAddr.set([0xff, 0xff], 10)
     new DataView(backendAddr.buffer).setUint32(12, v4)

@@ -1,5 +1,6 @@
+import { parseIPv4 } from '@kpng/api'
 import { AddrFlag, Reason, type SvcValue } from '../../bindings.gen.ts'
-import { parseIpv4, parseIpv6 } from '../../plan/address.ts'
+import { parseIPv6 } from '../../plan/address.ts'
 import { type FrontendPlace, type Slot, slotOf4, slotOf6, svc4KeyOf, svc6KeyOf } from '../rows.ts'
 import type { FakeMaps } from './fake-maps.ts'
 
@@ -49,19 +50,19 @@ function listOf(
 }
 
 function flagsOf(maps: FakeMaps, address: string): number {
-  const v4 = parseIpv4(address)
+  const v4 = parseIPv4(address)
   if (v4 !== undefined) return maps.addr4.lookup(v4)?.flags ?? 0
-  const v6 = parseIpv6(address)
+  const v6 = parseIPv6(address)
   return v6 === undefined ? 0 : (maps.addr6.lookup(v6)?.flags ?? 0)
 }
 
 function inServiceCidr(maps: FakeMaps, address: string): boolean {
   const cfg = maps.cfg.lookup(0)
-  const v4 = parseIpv4(address)
+  const v4 = parseIPv4(address)
   if (cfg === undefined) return false
   if (v4 !== undefined)
     return cfg.cidr4.slice(0, cfg.cidr4Count).some(({ addr, mask }) => (v4 & mask) >>> 0 === addr)
-  const v6 = parseIpv6(address)
+  const v6 = parseIPv6(address)
   if (v6 === undefined) return false
   return cfg.cidr6
     .slice(0, cfg.cidr6Count)

@@ -7,11 +7,14 @@ import {
   canonicalIP,
   cidrContains,
   classifyIP,
+  familyOfBytes,
   formatIP,
+  formatIPv4,
   ipBytes,
   ipFamily,
   parseCIDR,
   parseIP,
+  parseIPv4,
 } from './ip.ts'
 
 describe('addresses', () => {
@@ -24,6 +27,10 @@ describe('addresses', () => {
     ['::', '::'],
     ['::1', '::1'],
     ['1::', '1::'],
+    ['fe80::', 'fe80::'],
+    ['0:0:0:0:0:0:0:1', '::1'],
+    ['FD00:0:0:1:0:0:0:1', 'fd00:0:0:1::1'],
+    ['1:0:0:2:3:4:0:0', '1::2:3:4:0:0'],
     ['FD00:10:96::CD8', 'fd00:10:96::cd8'],
     ['fd00:0010:0096:0000:0000:0000:0000:0cd8', 'fd00:10:96::cd8'],
     ['00fd00::1', 'fd00::1'],
@@ -45,6 +52,13 @@ describe('addresses', () => {
     'x',
     '1',
     '1.2.3',
+    '1..2.3',
+    'a.b.c.d',
+    '1:2:3',
+    '12345::',
+    'g::',
+    '::1%lo',
+    '1.2.3.4::',
     '1.2.3.4.5',
     '1.2.3.256',
     '1.2.3.-4',
@@ -76,9 +90,25 @@ describe('addresses', () => {
     assert.deepEqual(ipBytes('::ffff:10.0.0.1'), Uint8Array.of(10, 0, 0, 1))
     assert.equal(ipFamily(canonicalIP('::ffff:10.0.0.1') ?? ''), 'IPv4')
     assert.equal(ipFamily('fd00::1'), 'IPv6')
+    assert.equal(familyOfBytes(ipBytes('::ffff:10.0.0.1')), 'IPv4')
+    assert.equal(familyOfBytes(ipBytes('fd00::1')), 'IPv6')
   })
 
   it('bytes of other text throw', () => assert.throws(() => ipBytes('example.com'), RangeError))
+
+  it('IPv4 alone is a number', () => {
+    assert.equal(parseIPv4('10.96.0.10'), 0x0a60000a)
+    assert.equal(parseIPv4('255.255.255.255'), 0xffffffff)
+    for (const bad of ['', '1.2.3', '1.2.3.4.5', '1.2.3.256', '1..2.3', 'a.b.c.d', '1.2.3.4 ', '::1'])
+      assert.equal(parseIPv4(bad), undefined, bad)
+    fc.assert(
+      fc.property(fc.ipV4(), text => {
+        const value = parseIPv4(text) ?? assert.fail(text)
+        assert.equal(formatIPv4(value), text)
+        assert.deepEqual(parseIP(text), Uint8Array.of(...text.split('.').map(Number)))
+      }),
+    )
+  })
 
   const address = fc.oneof(fc.ipV4(), fc.ipV6())
   it('whatever Node takes for an address parses, and prints to a fixed point', () => {
@@ -121,6 +151,9 @@ describe('CIDRs', () => {
     ['10.0.0.0/33', undefined],
     ['fd00::/129', undefined],
     ['10.0.0.0', undefined],
+    ['10.0.0/8', undefined],
+    ['10.0.0.0/8/8', undefined],
+    ['10.0.0.0/x', undefined],
     ['10.0.0.0/', undefined],
     ['10.0.0.0/8 ', undefined],
     ['10.0.0.0/-1', undefined],
@@ -136,6 +169,14 @@ describe('CIDRs', () => {
     assert.equal(has('10.0.0.0/9', '10.128.0.0'), false)
     assert.equal(has('0.0.0.0/0', '192.0.2.1'), true)
     assert.equal(has('0.0.0.0/0', 'fd00::1'), false)
+    assert.equal(has('10.96.0.0/12', '10.111.255.255'), true)
+    assert.equal(has('10.96.0.0/12', '10.112.0.0'), false)
+    assert.equal(has('0.0.0.0/0', '255.1.1.1'), true)
+    assert.equal(has('192.168.1.7/32', '192.168.1.7'), true)
+    assert.equal(has('192.168.1.7/32', '192.168.1.6'), false)
+    assert.equal(has('fd00::/108', 'fd00::f:1'), true)
+    assert.equal(has('fd00::/108', 'fd00::10:1'), false)
+    assert.equal(has('::/0', 'fd00::10:1'), true)
     assert.equal(has('fd00::/15', 'fd01::1'), true)
     assert.equal(has('fd00::/16', 'fd01::1'), false)
   })
@@ -147,6 +188,9 @@ describe('what an address is good for', () => {
     ['0.0.0.1', 'ordinary'],
     ['127.0.0.1', 'loopback'],
     ['127.255.0.1', 'loopback'],
+    ['128.0.0.1', 'ordinary'],
+    ['10.0.0.127', 'ordinary'],
+    ['::ffff:10.127.0.1', 'ordinary'],
     ['169.254.1.1', 'link-local'],
     ['224.0.0.1', 'multicast'],
     ['239.1.1.1', 'multicast'],

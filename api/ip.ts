@@ -5,7 +5,7 @@
  *
  * Source: k8s.io/utils/net ParseIPSloppy, ParseCIDRSloppy (a fork of Go 1.16's net), net.IP.String.
  */
-import type { Family } from '@kpng/api'
+import type { Family } from './view.ts'
 
 const DOT = 0x2e
 const COLON = 0x3a
@@ -15,7 +15,10 @@ const ZERO = 0x30
 export function parseIP(text: string): Uint8Array | undefined {
   for (let i = 0; i < text.length; i++) {
     const c = text.charCodeAt(i)
-    if (c === DOT) return parseIPv4(text)
+    if (c === DOT) {
+      const value = parseIPv4(text)
+      return value === undefined ? undefined : ipv4Bytes(value)
+    }
     if (c === COLON) return unmap(parseIPv6(text))
   }
   return undefined
@@ -24,10 +27,35 @@ export function parseIP(text: string): Uint8Array | undefined {
 /** Bytes to canonical text: 4 bytes dotted, 16 bytes as in RFC 5952, IPv4-mapped as dotted IPv4. */
 export function formatIP(bytes: Uint8Array): string {
   const b = unmap(bytes) ?? bytes
-  if (b.length === 4) return b.join('.')
+  if (b.length === 4) return `${b[0]}.${b[1]}.${b[2]}.${b[3]}`
   if (b.length !== 16) throw new RangeError(`an IP address has 4 or 16 bytes, not ${b.length}`)
   return formatIPv6(b)
 }
+
+/** The number, first byte highest, of a dotted quad; undefined when the text is none. */
+export function parseIPv4(text: string): number | undefined {
+  let value = 0
+  let octet = -1
+  let octets = 0
+  for (let at = 0; at <= text.length; at++) {
+    const c = at === text.length ? DOT : text.charCodeAt(at)
+    if (c === DOT) {
+      if (octet < 0 || octets === 4) return undefined
+      value = value * 256 + octet
+      octet = -1
+      octets++
+      continue
+    }
+    if (c < ZERO || c > ZERO + 9) return undefined
+    octet = Math.max(octet, 0) * 10 + c - ZERO
+    if (octet > 255) return undefined
+  }
+  return octets === 4 ? value : undefined
+}
+
+/** The number of `parseIPv4` to text. */
+export const formatIPv4 = (value: number): string =>
+  `${value >>> 24}.${(value >>> 16) & 255}.${(value >>> 8) & 255}.${value & 255}`
 
 /** The canonical text of an address; undefined when the text is none. */
 export function canonicalIP(text: string): string | undefined {
@@ -37,6 +65,9 @@ export function canonicalIP(text: string): string | undefined {
 
 /** The family of a canonical address or CIDR (canonical IPv6 always has a colon, IPv4 never). */
 export const ipFamily = (canonical: string): Family => (canonical.includes(':') ? 'IPv6' : 'IPv4')
+
+/** The family of an address's bytes. */
+export const familyOfBytes = (bytes: Uint8Array): Family => (bytes.length === 4 ? 'IPv4' : 'IPv6')
 
 /** The 4 or 16 bytes of an address known to be good: throws RangeError on other text. */
 export function ipBytes(canonical: string): Uint8Array {
@@ -58,7 +89,8 @@ export function parseCIDR(text: string): Cidr | undefined {
   const slash = text.indexOf('/')
   if (slash < 0) return undefined
   const address = text.slice(0, slash)
-  const raw = parseIPv4(address) ?? parseIPv6(address)
+  const quad = parseIPv4(address)
+  const raw = quad === undefined ? parseIPv6(address) : ipv4Bytes(quad)
   const length = readDecimal(text, slash + 1)
   if (raw === undefined || length === undefined || length.end !== text.length) return undefined
   if (length.value > raw.length * 8) return undefined
@@ -66,7 +98,7 @@ export function parseCIDR(text: string): Cidr | undefined {
   const bytes = unmap(masked) ?? masked
   // An IPv4-mapped network (prefix of 96 and more) is the IPv4 network inside of it.
   const prefixLength = length.value - (raw.length - bytes.length) * 8
-  return { family: bytes.length === 4 ? 'IPv4' : 'IPv6', bytes, prefixLength }
+  return { family: familyOfBytes(bytes), bytes, prefixLength }
 }
 
 export const formatCIDR = (cidr: Cidr): string => `${formatIP(cidr.bytes)}/${cidr.prefixLength}`
@@ -102,18 +134,8 @@ export function classifyIP(bytes: Uint8Array): AddressClass {
   return bytes[15] === 1 ? 'loopback' : 'ordinary'
 }
 
-function parseIPv4(text: string): Uint8Array | undefined {
-  const bytes = new Uint8Array(4)
-  let at = 0
-  for (let i = 0; i < 4; i++) {
-    if (i > 0 && text.charCodeAt(at++) !== DOT) return undefined
-    const part = readDecimal(text, at)
-    if (part === undefined || part.value > 255) return undefined
-    bytes[i] = part.value
-    at = part.end
-  }
-  return at === text.length ? bytes : undefined
-}
+const ipv4Bytes = (value: number): Uint8Array =>
+  Uint8Array.of(value >>> 24, (value >>> 16) & 255, (value >>> 8) & 255, value & 255)
 
 /** Gives 16 bytes, IPv4-mapped ones included. */
 function parseIPv6(text: string): Uint8Array | undefined {
@@ -133,7 +155,7 @@ function parseIPv6(text: string): Uint8Array | undefined {
       if ((ellipsis < 0 && filled !== 12) || filled > 12) return undefined
       const tail = parseIPv4(text.slice(at))
       if (tail === undefined) return undefined
-      bytes.set(tail, filled)
+      bytes.set(ipv4Bytes(tail), filled)
       filled += 4
       at = text.length
       break
