@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { canonicalAddress, interfaceAddress } from './address.ts'
+import { canonicalIP } from '@kpng/api'
+import { interfaceAddress } from './address.ts'
 
 test('addresses are read as Kubernetes reads them, and printed canonically', () => {
   for (const [text, canonical] of [
@@ -9,6 +10,7 @@ test('addresses are read as Kubernetes reads them, and printed canonically', () 
     ['100.0.0.0', '100.0.0.0'],
     ['FD00:0:0::0a', 'fd00::a'],
     ['::ffff:010.1.1.01', '10.1.1.1'],
+    ['::1:f', '::1:f'],
     ['64:ff9b::192.0.2.033', '64:ff9b::c000:221'],
     ['010.1.1', undefined],
     ['0x10.1.1.1', undefined],
@@ -16,7 +18,7 @@ test('addresses are read as Kubernetes reads them, and printed canonically', () 
     ['.010.1.1.1', undefined],
     ['fe80::1%eth0', undefined],
   ] as const)
-    assert.equal(canonicalAddress(text), canonical, text)
+    assert.equal(canonicalIP(text), canonical, text)
 })
 
 test('an interface address keeps its host bits; without a length it is one address', () => {

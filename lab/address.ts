@@ -1,22 +1,6 @@
-import { isIP, SocketAddress } from 'node:net'
-
-// Not @kpng/server's: the prober and the endpoint server start in half the time without it.
+import { canonicalIP } from '@kpng/api'
 
 export type AddressFamily = 4 | 6
-
-/**
- * Canonical text of an address: IPv6 as RFC 5952, IPv4-mapped as IPv4; IPv4 numbers are decimal whatever zeros they
- * begin with, as Kubernetes reads them. undefined when it is none.
- */
-export function canonicalAddress(text: string): string | undefined {
-  const plain = text.replace(/(?<=\.)0+(?=\d)|(?<!\w)0+(?=\d+\.)/g, '')
-  const family = isIP(plain)
-  if (family === 0 || plain.includes('%')) return undefined
-  if (family === 4) return plain
-  const { address } = new SocketAddress({ address: plain, family: 'ipv6' })
-  const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/.exec(address)
-  return mapped?.[1] ?? address
-}
 
 /** Of canonical text. */
 export const familyOf = (address: string): AddressFamily => (address.includes(':') ? 6 : 4)
@@ -31,7 +15,7 @@ export const hostPrefix = (address: string): string => `${address}/${familyOf(ad
 /** Canonical `address/length`; undefined when it is none. Host bits are kept: it is an interface address. */
 export function interfaceAddress(text: string): string | undefined {
   const match = /^([^/]+)(?:\/(\d{1,3}))?$/.exec(text.trim())
-  const address = canonicalAddress(match?.[1] ?? '')
+  const address = canonicalIP(match?.[1] ?? '')
   if (address === undefined) return undefined
   const longest = familyOf(address) === 6 ? 128 : 32
   const length = match?.[2] === undefined ? longest : Number(match[2])

@@ -1,4 +1,5 @@
-import { canonicalAddress, formatSocketAddress } from './address.ts'
+import { canonicalIP } from '@kpng/api'
+import { formatSocketAddress } from './address.ts'
 
 /** What an endpoint of the lab answers: who it is and whom it saw. */
 export interface EndpointAnswer {
@@ -10,7 +11,7 @@ export interface EndpointAnswer {
 
 /** One line of JSON; `prefix` comes from `answerPrefix`. */
 export const answerLine = (prefix: string, source: string): string =>
-  `${prefix}${JSON.stringify(canonicalAddress(source) ?? source)}}\n`
+  `${prefix}${JSON.stringify(canonicalIP(source) ?? source)}}\n`
 
 /** The part of the line that is the same for all clients of a listener. */
 export const answerPrefix = (address: string, port: number): string =>

@@ -1,5 +1,5 @@
-import { KpngError } from '@kpng/api'
-import { canonicalAddress, familyOf, whyNotHostAddress } from './address.ts'
+import { canonicalIP, KpngError } from '@kpng/api'
+import { familyOf, whyNotHostAddress } from './address.ts'
 
 /** Who runs something in the lab; addresses are canonical. */
 export type Who =
@@ -13,13 +13,13 @@ export function parseWho(text: string): Who {
   if (kind === 'node' && name !== '' && rest.length <= 1) {
     const [source] = rest
     if (source === undefined) return { kind, name }
-    const address = canonicalAddress(source)
+    const address = canonicalIP(source)
     if (address === undefined)
       throw new KpngError('usage', `${text}: ${JSON.stringify(source)} is not an IP address`)
     return { kind, name, source: address }
   }
   if ((kind === 'pod' || kind === 'client') && name !== '' && rest.length === 0) {
-    const address = canonicalAddress(name)
+    const address = canonicalIP(name)
     if (address === undefined)
       throw new KpngError('usage', `${text}: ${JSON.stringify(name)} is not an IP address`)
     const why = whyNotHostAddress(address)
@@ -39,7 +39,7 @@ export interface Target {
 export function parseTarget(text: string): Target {
   const match = /^(?:\[([0-9a-f:.]+)\]|([0-9.]+)):(\d{1,5})(?:\/(tcp|udp))?$/i.exec(text)
   const written = match?.[1] ?? match?.[2] ?? ''
-  const address = canonicalAddress(written)
+  const address = canonicalIP(written)
   const port = Number(match?.[3])
   const bracketsFit = match?.[1] === undefined ? !written.includes(':') : written.includes(':')
   if (address === undefined || !bracketsFit || !(port >= 1 && port <= 65_535))
