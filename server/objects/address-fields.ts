@@ -54,5 +54,5 @@ export function networks(owner: Fields, field: string): string[] {
 export const sortedUnique = (texts: readonly string[]): string[] => [...new Set(texts)].sort()
 
 /** Those of one family, in order. */
-export const ofFamily = (family: Family, texts: readonly string[]): string[] =>
-  texts.filter(text => ipFamily(text) === family)
+export const ofFamily = (family: Family, texts: readonly string[]): readonly string[] =>
+  texts.every(text => ipFamily(text) === family) ? texts : texts.filter(text => ipFamily(text) === family)

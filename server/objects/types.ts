@@ -104,7 +104,10 @@ export type Kind = KubeObject['kind']
 
 /** `kind/namespace/name` (namespace '' for Nodes and ServiceCIDRs): the key of an object everywhere. No name has a '/'. */
 export const objectKey = (object: KubeObject): string =>
-  `${object.kind}/${'namespace' in object ? object.namespace : ''}/${object.name}`
+  joinKey(object.kind, 'namespace' in object ? object.namespace : '', object.name)
+
+/** Joined with '/', into one flat string: what a template makes V8 keeps as a rope, with all its parts. */
+export const joinKey = (...parts: string[]): string => parts.join('/')
 
 /** What a key names. */
 export function objectRef(key: string): {

@@ -43,7 +43,7 @@ export class Rows<T extends KubeObject> {
     const now =
       object === undefined
         ? others
-        : [...others, { source, object }].sort((a, b) => (a.source < b.source ? -1 : 1))
+        : others.concat({ source, object }).sort((a, b) => (a.source < b.source ? -1 : 1))
     if (now.length === 0) this.#rows.delete(key)
     else this.#rows.set(key, now)
     return { before, after: now[0]?.object }

@@ -1,5 +1,13 @@
-import { KpngError, serviceKey } from '@kpng/api'
-import type { EndpointSlice, Kind, KubeObject, Node, Service, ServiceCIDR } from '../objects/types.ts'
+import { KpngError } from '@kpng/api'
+import {
+  type EndpointSlice,
+  joinKey,
+  type Kind,
+  type KubeObject,
+  type Node,
+  type Service,
+  type ServiceCIDR,
+} from '../objects/types.ts'
 import { ChangeFeed } from './changes.ts'
 import { Rows } from './rows.ts'
 import { same } from './same.ts'
@@ -28,8 +36,8 @@ export class Store {
   readonly #slices: Rows<EndpointSlice>
   readonly #nodes: Rows<Node>
   readonly #serviceCIDRs: Rows<ServiceCIDR>
-  /** Service key -> slice key -> slice. */
-  readonly #slicesOf = new Map<string, Map<string, EndpointSlice>>()
+  /** By key of the Service. */
+  readonly #slicesOf = new Map<string, readonly EndpointSlice[]>()
   readonly #sources = new Map<string, Set<Kind>>()
   /** Sources of which something is missing. */
   readonly #partial = new Set<string>()
@@ -127,8 +135,8 @@ export class Store {
   }
 
   /** The slices whose label names the Service; in no order. */
-  slicesOf(key: string): Iterable<EndpointSlice> {
-    return this.#slicesOf.get(key)?.values() ?? []
+  slicesOf(key: string): readonly EndpointSlice[] {
+    return this.#slicesOf.get(key) ?? []
   }
 
   node(name: string): Node | undefined {
@@ -168,7 +176,7 @@ export class Store {
       }
       case 'EndpointSlice': {
         const change = this.#slices.put(source, key, object?.kind === 'EndpointSlice' ? object : undefined)
-        if (changed(change)) this.#moveSlice(key, change.before, change.after)
+        if (changed(change)) this.#moveSlice(change.before, change.after)
         return
       }
       case 'Node': {
@@ -188,19 +196,18 @@ export class Store {
   }
 
   /** A slice counts for the Service that its label names; when the label changes it leaves the old one. */
-  #moveSlice(key: string, before: EndpointSlice | undefined, after: EndpointSlice | undefined): void {
+  #moveSlice(before: EndpointSlice | undefined, after: EndpointSlice | undefined): void {
     const owners = new Set<string>()
     const from = ownerOf(before)
     const to = ownerOf(after)
     if (from !== undefined) {
-      const slices = this.#slicesOf.get(from)
-      slices?.delete(key)
-      if (slices?.size === 0) this.#slicesOf.delete(from)
+      const left = this.#slicesOf.get(from)?.filter(slice => slice !== before) ?? []
+      if (left.length > 0) this.#slicesOf.set(from, left)
+      else this.#slicesOf.delete(from)
       owners.add(from)
     }
     if (after !== undefined && to !== undefined) {
-      const slices = this.#slicesOf.get(to) ?? new Map<string, EndpointSlice>()
-      this.#slicesOf.set(to, slices.set(key, after))
+      this.#slicesOf.set(to, (this.#slicesOf.get(to) ?? []).concat(after))
       owners.add(to)
     }
     this.#tell(feed => {
@@ -219,13 +226,11 @@ export class Store {
 }
 
 const keyOf = (ref: ObjectRef): string =>
-  ref.kind === 'Node' || ref.kind === 'ServiceCIDR' ? ref.name : `${ref.namespace ?? ''}/${ref.name}`
+  ref.kind === 'Node' || ref.kind === 'ServiceCIDR' ? ref.name : joinKey(ref.namespace ?? '', ref.name)
 
 /** undefined for slices that no Service can own. */
 const ownerOf = (slice: EndpointSlice | undefined): string | undefined =>
-  slice === undefined || slice.service === ''
-    ? undefined
-    : serviceKey({ namespace: slice.namespace, name: slice.service })
+  slice === undefined || slice.service === '' ? undefined : joinKey(slice.namespace, slice.service)
 
 const changed = ({ before, after }: { readonly before: unknown; readonly after: unknown }): boolean =>
   before !== after && !same(before, after)

@@ -54,7 +54,7 @@ export class ObjectIndex {
       const claim = { ...it, file, order }
       claims.push(claim)
       const key = objectKey(claim.object)
-      this.#put(key, [...this.#of(key), claim].sort(compareClaims))
+      this.#put(key, this.#of(key).concat(claim).sort(compareClaims))
       yield key
     }
     if (claims.length === 0) this.#files.delete(file.path)
