@@ -49,8 +49,9 @@ export class FileReader implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     clearTimeout(this.#idle)
     const worker = this.#worker
-    this.#worker = undefined
-    await worker?.terminate()
+    if (worker === undefined) return
+    this.#ended(worker, 'its reader was closed')
+    await worker.terminate()
   }
 
   #readInThread(request: ReadRequest): Promise<ReadFile> {
@@ -68,6 +69,7 @@ export class FileReader implements AsyncDisposable {
     const limits = this.#threadHeapMiB === undefined ? {} : { maxOldGenerationSizeMb: this.#threadHeapMiB }
     const worker = new Worker(new URL('./reading-worker.ts', import.meta.url), {
       name: 'kpng-files',
+      execArgv: [], // the program's own may say what to run
       resourceLimits: limits,
     })
     worker.on('message', (message: WorkerMessage) => this.#take(worker, message))

@@ -4,7 +4,7 @@ import { describe, it } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
 import { Store } from '../../store/store.ts'
 import { FileSource, type FileSourceOptions } from './file-source.ts'
-import { manifest, TemporaryDirectory } from './fixtures.ts'
+import { manifest, manifestList, TemporaryDirectory } from './fixtures.ts'
 
 /** Polls never come to help unless a test asks. */
 const BY_EVENTS: FileSourceOptions = { pollIntervalMs: 600_000, debounceMs: 5 }
@@ -223,6 +223,57 @@ describe('file source', () => {
     rmSync(directory.join('a.yaml'))
     await source.rescan()
     assert.deepEqual([names(store), source.problems()], ['b', []])
+  })
+
+  it('is whole once each of its files was good or is gone', async () => {
+    using directory = new TemporaryDirectory()
+    const broken = 'a: b: c\n'
+    directory.write('a.yaml', manifest('a'))
+    directory.write('b.yaml', broken)
+    directory.write('c.yaml', broken)
+    const { store, source } = await started([directory.path])
+    await using _ = source
+    assert.deepEqual([store.isComplete(), store.isWhole(), names(store)], [true, false, 'a'])
+    assert.deepEqual(source.neverGoodFiles().sort(), [directory.join('b.yaml'), directory.join('c.yaml')])
+    rmSync(directory.join('c.yaml'))
+    await source.rescan()
+    assert.equal(store.isWhole(), false)
+    directory.write('b.yaml', '# nothing\n')
+    await source.rescan()
+    assert.equal(store.isWhole(), true)
+    directory.write('a.yaml', broken)
+    await source.rescan()
+    assert.deepEqual([store.isWhole(), names(store)], [true, 'a'], 'its last good state is all of it')
+  })
+
+  it('a large file reaches the store as one update, while others have their turns', async () => {
+    using directory = new TemporaryDirectory()
+    const all = Array.from({ length: 3_000 }, (_, i) => `s${i}`)
+    directory.write('a.yaml', manifestList(all))
+    const { store, source } = await started([directory.path], { ...BY_EVENTS, threadBytes: 0 })
+    await using _ = source
+    directory.write('a.yaml', manifestList(all.map(name => `t${name}`)))
+    const counts = new Set<number>()
+    let turns = 0
+    const watching = setInterval(() => {
+      turns++
+      if (!store.isUpdating) counts.add([...store.services()].length)
+    }, 1)
+    await source.rescan()
+    clearInterval(watching)
+    assert.deepEqual([[...store.services()].length, [...counts].filter(it => it !== 3_000)], [3_000, []])
+    assert.ok(turns > 3, `${turns} turns`)
+  })
+
+  it('closed while it reads a large file, it ends with that', async () => {
+    using directory = new TemporaryDirectory()
+    directory.write('a.yaml', manifestList(Array.from({ length: 500 }, (_, i) => `s${i}`)))
+    const store = new Store()
+    const source = new FileSource(store, [directory.path], { ...BY_EVENTS, threadBytes: 0 })
+    const reading = source.start()
+    await source[Symbol.asyncDispose]()
+    await reading
+    assert.equal(store.isUpdating, false)
   })
 
   it('closed, it reads no more', async () => {

@@ -25,6 +25,12 @@ export class TemporaryDirectory implements Disposable {
 /** Manifests of Services shop/NAME. */
 export const manifest = (...names: string[]): string => names.map(document).join('---\n')
 
+/** The same as a List, as kubectl prints it. */
+export const manifestList = (names: readonly string[]): string => {
+  const items = names.map(name => `- ${document(name).trimEnd().replaceAll('\n', '\n  ')}\n`)
+  return `apiVersion: v1\nitems:\n${items.join('')}kind: List\n`
+}
+
 const document = (name: string): string => `apiVersion: v1
 kind: Service
 metadata:

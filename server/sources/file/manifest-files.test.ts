@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { mkdirSync, renameSync, rmSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs'
 import { describe, it } from 'node:test'
-import { manifest, TemporaryDirectory } from './fixtures.ts'
+import { manifest, manifestList, TemporaryDirectory } from './fixtures.ts'
 import { ManifestFiles } from './manifest-files.ts'
 
 const names = (files: ManifestFiles) =>
@@ -65,13 +65,11 @@ describe('manifest files', () => {
 
   it('an object whose text has not changed is the same object, and knows its new place', async () => {
     using directory = new TemporaryDirectory()
-    const item = (name: string) => `- ${manifest(name).trimEnd().replaceAll('\n', '\n  ')}\n`
-    const list = (...items: string[]) => `apiVersion: v1\nitems:\n${items.join('')}kind: List\n`
-    const path = directory.write('a.yaml', list(item('a'), item('b'), item('c')))
+    const path = directory.write('a.yaml', manifestList(['a', 'b', 'c']))
     const files = new ManifestFiles([path])
     await files.refresh()
     const [a, c] = [files.get('Service/shop/a'), files.get('Service/shop/c')]
-    directory.write('a.yaml', list(item('b').replace('80', '81'), item('c'), item('a'), item('d')))
+    directory.write('a.yaml', manifestList(['b', 'c', 'a', 'd']).replace('80', '81'))
     await files.refresh()
     assert.equal(names(files), 'a b c d')
     assert.ok(files.get('Service/shop/a') === a && files.get('Service/shop/c') === c)
