@@ -150,7 +150,7 @@ class Agent implements AsyncDisposable {
   /** Has the source look at everything, and waits until the datapath carries what it says. */
   async sync(): Promise<void> {
     await this.#source.rescan()
-    this.#view.flush()
+    await this.#view.settled()
     await this.#backend.settled()
     this.changed()
   }
