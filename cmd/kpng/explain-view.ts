@@ -85,7 +85,7 @@ export function explain(destination: Destination, facts: Facts): Explanation {
   }
 }
 
-/** An exact address wins over the NodePort of any node address (kube-proxy.md 4, destination match). */
+/** An exact address wins over the NodePort of any node address, as with kube-proxy. */
 const rank = (frontend: Frontend): number => (frontend.kind === 'NodePort' ? 1 : 0)
 
 function serves(frontend: Frontend, address: string, facts: Facts): boolean {
