@@ -55,6 +55,7 @@ describe('file reader', () => {
     await using reader = new FileReader({ threadBytes: 100, threadIdleMs: 20 })
     const request = { path, maxBytes: 1 << 30, knownHash: '', known: [] }
     await reader.read(request, 99)
+    await reader.read({ ...request, path: directory.write('a.json', '{"kind": "Pod"}') }, 399)
     assert.equal(reader.hasThread, false)
     for (let i = 0; i < 2; i++) {
       assert.equal((await reader.read(request, 100)).reading.outcome, 'manifest')

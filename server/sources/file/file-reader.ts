@@ -3,7 +3,10 @@ import { type Part, type Reading, type ReadRequest, readManifestFile } from './r
 import type { WorkerMessage } from './reading-worker.ts'
 
 export interface FileReaderOptions {
-  /** Files of at least so many bytes are read in a thread of their own. Default 256 KiB: some 20 ms of reading. */
+  /**
+   * Files of at least so many bytes are read in a thread of their own, *.json from four times as many on: JSON is read
+   * as much faster. Default 256 KiB: some 15 ms of reading.
+   */
   readonly threadBytes?: number
   /** Bound on that thread's memory: a file that takes more cannot be read. Default: Node's. */
   readonly threadHeapMiB?: number
@@ -36,7 +39,8 @@ export class FileReader implements AsyncDisposable {
 
   /** `size` in bytes, as far as is known, only decides where it is read. Never throws for what the file is. */
   async read(request: ReadRequest, size: number): Promise<ReadFile> {
-    if (size >= this.#threadBytes) return this.#readInThread(request)
+    const threadBytes = request.path.endsWith('.json') ? this.#threadBytes * 4 : this.#threadBytes
+    if (size >= threadBytes) return this.#readInThread(request)
     const parts: Part[] = []
     return { reading: readManifestFile(request, part => parts.push(part)), parts }
   }
