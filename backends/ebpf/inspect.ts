@@ -106,7 +106,8 @@ export class DatapathInspection implements Disposable {
         counts.set(`${nameOf(name)} ${addressOf(slot)}`, {
           connections: Number(count.connections),
           datagrams: Number(count.datagrams),
-          open: Number(count.open),
+          // Sockets that were open before the counters began anew end below zero.
+          open: Math.max(0, Number(BigInt.asIntN(64, count.open))),
           failures: Number(count.failures),
         })
       }
