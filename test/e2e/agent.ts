@@ -18,6 +18,7 @@ let hosts = 0
 export class TestHost implements AsyncDisposable {
   readonly name: string
   readonly cgroup: string
+  readonly #made = new AsyncDisposableStack()
   readonly #agents: TestAgent[] = []
   readonly #servers: ChildProcess[] = []
 
@@ -25,8 +26,17 @@ export class TestHost implements AsyncDisposable {
     this.name = `kpng-h${process.pid.toString(36)}${(hosts++).toString(36)}`
     this.cgroup = `/sys/fs/cgroup/unified/${this.name}`
     mkdirSync(this.cgroup)
-    execFileSync('ip', ['netns', 'add', this.name])
-    this.ip('link set lo up')
+    this.#made.defer(() => removeCgroup(this.cgroup))
+    try {
+      execFileSync('ip', ['netns', 'add', this.name])
+      this.#made.defer(() => {
+        execFileSync('ip', ['netns', 'del', this.name])
+      })
+      this.ip('link set lo up')
+    } catch (reason) {
+      void this.#made.disposeAsync()
+      throw reason
+    }
   }
 
   /** Runs `ip` in the namespace. */
@@ -96,10 +106,10 @@ export class TestHost implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    for (const agent of this.#agents.splice(0)) await agent[Symbol.asyncDispose]()
+    // What fails is told at the end: nothing is left behind for its sake.
+    await using _made = this.#made
     for (const server of this.#servers.splice(0)) server.kill('SIGKILL')
-    execFileSync('ip', ['netns', 'del', this.name])
-    await removeCgroup(this.cgroup)
+    for (const agent of this.#agents.splice(0)) this.#made.use(agent)
   }
 }
 
