@@ -97,6 +97,14 @@ describe('an agent that adopts', () => {
     assert.doesNotMatch(after, /10\.96\.0\.2|3008|192\.0\.2\.1|cidr/, 'complete: what is not set goes')
   })
 
+  it('writes the ServiceCIDRs that are known, also while syncs are not complete', async () => {
+    using agent = new Harness()
+    agent.reconciler.setNode({ name: 'n', addresses: [], zone: '', serviceCIDRs: ['10.96.0.0/16'] })
+    agent.reconciler.sync({ complete: false })
+    await agent.clock.until(agent.reconciler.settled())
+    assert.match(agent.dump().join(), /10\.96\.0\.0\/16/)
+  })
+
   it('does not mix lists up when a policy changed meanwhile', async () => {
     using agent = new Harness()
     const spec = (internalLocal: boolean) => ({

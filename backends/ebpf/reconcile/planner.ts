@@ -123,7 +123,9 @@ export class Planner {
     this.nodePlan = planNode(node, this.#nodePortAddresses, local)
     const known = this.nodePlan.nodePortAddresses.map(address => ({ address, kind: 'node' as const }))
     this.#know(NODE_OWNER, known)
-    if (this.complete) {
+    const { IPv4, IPv6 } = this.nodePlan.serviceCIDRs
+    // That none is known takes the former agent's away only when nothing is missing.
+    if (this.complete || IPv4.length + IPv6.length > 0) {
       this.#cfg.wanted = cfgOf(this.nodePlan.serviceCIDRs)
       if (this.#cfg.dirty) this.#events.cfg()
     }
