@@ -76,6 +76,10 @@ export function ipBytes(canonical: string): Uint8Array {
   return bytes
 }
 
+/** A canonical address and a port: `10.0.0.1:80`, `[fd00::1]:80`. */
+export const formatAddressPort = (address: string, port: number): string =>
+  ipFamily(address) === 'IPv6' ? `[${address}]:${port}` : `${address}:${port}`
+
 export interface Cidr {
   readonly family: Family
   /** The network's first address: 4 or 16 bytes, host bits cleared. */

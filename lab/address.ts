@@ -5,10 +5,6 @@ export type AddressFamily = 4 | 6
 /** Of canonical text. */
 export const familyOf = (address: string): AddressFamily => (address.includes(':') ? 6 : 4)
 
-/** `10.0.0.1:80`, `[fd00::1]:80`. */
-export const formatSocketAddress = (address: string, port: number): string =>
-  familyOf(address) === 6 ? `[${address}]:${port}` : `${address}:${port}`
-
 /** `10.0.0.1/32`, `fd00::1/128`. */
 export const hostPrefix = (address: string): string => `${address}/${familyOf(address) === 6 ? 128 : 32}`
 

@@ -1,5 +1,4 @@
-import { canonicalIP } from '@kpng/api'
-import { formatSocketAddress } from './address.ts'
+import { canonicalIP, formatAddressPort } from '@kpng/api'
 
 /** What an endpoint of the lab answers: who it is and whom it saw. */
 export interface EndpointAnswer {
@@ -15,7 +14,7 @@ export const answerLine = (prefix: string, source: string): string =>
 
 /** The part of the line that is the same for all clients of a listener. */
 export const answerPrefix = (address: string, port: number): string =>
-  `{"pod":${JSON.stringify(formatSocketAddress(address, port))},"source":`
+  `{"pod":${JSON.stringify(formatAddressPort(address, port))},"source":`
 
 /** undefined when the text is not a whole answer. */
 export function parseAnswer(text: string): EndpointAnswer | undefined {

@@ -1,6 +1,6 @@
-import type { Problem } from '@kpng/api'
+import { formatAddressPort, type Problem } from '@kpng/api'
 import type { EndpointSlice, Manifests, Node } from '@kpng/server'
-import { formatSocketAddress, interfaceAddress, whyNotHostAddress } from './address.ts'
+import { interfaceAddress, whyNotHostAddress } from './address.ts'
 import { madeUpAddresses } from './made-up-addresses.ts'
 import { isNodeName } from './names.ts'
 import type { ServedPort } from './state.ts'
@@ -203,4 +203,4 @@ const byPort = (a: ServedPort, b: ServedPort): number =>
 
 /** `10.0.0.1:80/TCP` */
 export const formatServed = (address: string, port: ServedPort): string =>
-  `${formatSocketAddress(address, port.port)}/${port.protocol}`
+  `${formatAddressPort(address, port.port)}/${port.protocol}`

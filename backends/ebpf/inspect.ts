@@ -1,4 +1,4 @@
-import { type Family, KpngError, type Protocol } from '@kpng/api'
+import { type Family, formatAddressPort, KpngError, type Protocol } from '@kpng/api'
 import { type BpfMap, type KeyedMap, type MemoryMap, memoryMap, perCpuMap } from '@kpng/ebpf'
 import { currentGeneration, type Generation, openPin } from './attach/generation.ts'
 import type { CountMap, DerivedMap } from './attach/map-set.ts'
@@ -146,5 +146,4 @@ function found(map: BpfMap | undefined, name: string): BpfMap {
 const nameOf = (name: ServiceName): string =>
   `${name.namespace}/${name.name}${name.port === '' ? '' : `:${name.port}`}/${transportOf(name.proto) ?? name.proto}`
 
-const addressOf = (slot: Slot): string =>
-  slot.address.includes(':') ? `[${slot.address}]:${slot.port}` : `${slot.address}:${slot.port}`
+const addressOf = (slot: Slot): string => formatAddressPort(slot.address, slot.port)

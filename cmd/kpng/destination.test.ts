@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { formatAddressPort, parseDestination } from './destination.ts'
+import { formatAddressPort } from '@kpng/api'
+import { parseDestination } from './destination.ts'
 
 for (const [text, address, port, protocol] of [
   ['10.96.0.10:53/udp', '10.96.0.10', 53, 'UDP'],

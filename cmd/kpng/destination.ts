@@ -29,7 +29,3 @@ export function parseDestination(text: string): Destination {
   if (protocol === undefined) throw bad(`protocol "${protocolText}" is none of tcp, udp, sctp`)
   return { address, port, protocol }
 }
-
-/** `10.0.0.1:80`, `[fd00::1]:80`. */
-export const formatAddressPort = (address: string, port: number): string =>
-  address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`

@@ -1,6 +1,6 @@
-import { cidrContains, ipBytes, parseCIDR } from '@kpng/api'
+import { cidrContains, formatAddressPort, ipBytes, parseCIDR } from '@kpng/api'
 import { DatapathInspection } from '@kpng/backend-ebpf'
-import { formatAddressPort, parseDestination } from './destination.ts'
+import { parseDestination } from './destination.ts'
 import { type Explanation, explain } from './explain-view.ts'
 import { loadView, sayAge } from './load-view.ts'
 import type { OutputFlags } from './options.ts'

@@ -1,6 +1,5 @@
-import { KpngError, type ServiceView } from '@kpng/api'
+import { formatAddressPort, KpngError, type ServiceView } from '@kpng/api'
 import { DatapathInspection } from '@kpng/backend-ebpf'
-import { formatAddressPort } from './destination.ts'
 import { loadView, sayAge } from './load-view.ts'
 import type { OutputFlags } from './options.ts'
 import { dim, formatTable, green, printValue, red, yellow } from './output.ts'

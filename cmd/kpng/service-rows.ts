@@ -1,12 +1,12 @@
 import {
   type Family,
+  formatAddressPort,
   type PortEndpointsView,
   type ServicePortView,
   type ServiceView,
   serviceKey,
 } from '@kpng/api'
 import { type Frontend, type ListKind, planService, servicePortKey } from '@kpng/backend-ebpf'
-import { formatAddressPort } from './destination.ts'
 
 export const families: readonly Family[] = ['IPv4', 'IPv6']
 

@@ -1,4 +1,4 @@
-import { formatIPv4 } from '@kpng/api'
+import { formatAddressPort, formatIPv4 } from '@kpng/api'
 import type { Cfg, ListEntry, Svc4Key, Svc6Key, SvcValue } from '../bindings.gen.ts'
 import { AddrFlag, Reason } from '../bindings.gen.ts'
 import { formatIPv6 } from '../plan/address.ts'
@@ -92,8 +92,7 @@ function listLine(
 }
 
 function slotText({ id, generation, address, port }: Slot, generations: boolean): string {
-  const where = address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`
-  return `#${id}${generations ? `.${generation}` : ''} ${where}`
+  return `#${id}${generations ? `.${generation}` : ''} ${formatAddressPort(address, port)}`
 }
 
 function flagText(flags: number): string {
