@@ -67,6 +67,8 @@ export function agentOptions(command: Command): Command {
       'CIDRs of node addresses that serve NodePorts, or primary',
       commaList,
     )
+    .option('--healthz-bind-address <ip:port>', 'where /healthz and /livez are served; empty: nowhere')
+    .option('--metrics-bind-address <ip:port>', 'where /metrics is served; empty: nowhere')
     .addOption(
       new Option(
         '--socket-record <which>',
@@ -99,6 +101,8 @@ export interface AgentFlags {
   readonly config?: string
   readonly cgroupRoot?: string
   readonly nodeportAddresses?: readonly string[]
+  readonly healthzBindAddress?: string
+  readonly metricsBindAddress?: string
   readonly socketRecord: 'all' | 'udp'
   readonly protectNodePorts: boolean
   readonly maxServicePorts: number

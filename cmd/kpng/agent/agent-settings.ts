@@ -1,8 +1,28 @@
 import { hostname } from 'node:os'
-import { KpngError } from '@kpng/api'
+import { canonicalIP, KpngError } from '@kpng/api'
 import type { Sizes } from '@kpng/backend-ebpf'
 import type { AgentFlags } from '../options.ts'
 import { type ProxyConfiguration, readProxyConfiguration } from './proxy-configuration.ts'
+
+/** Where a server listens. */
+export interface ListenAddress {
+  /** Canonical; 0.0.0.0 or :: for all. */
+  readonly address: string
+  readonly port: number
+}
+
+/** How traffic of pods is told from other traffic. */
+export type LocalDetector = 'ClusterCIDR' | 'NodeCIDR' | 'BridgeInterface' | 'InterfaceNamePrefix'
+
+/** How the API server is talked to. */
+export interface ClientConnection {
+  /** '' when the configuration names none. */
+  readonly kubeconfig: string
+  /** Requests a second, on average; 0 or less: no limit. */
+  readonly qps: number
+  /** Requests at once. */
+  readonly burst: number
+}
 
 /** What an agent runs with: flag before configuration file before default. */
 export interface AgentSettings {
@@ -15,6 +35,26 @@ export interface AgentSettings {
   readonly protectNodePorts: boolean
   readonly sizes: Sizes
   readonly logLevel: string
+  /** kube-proxy's scale, 0 to 10. */
+  readonly verbosity: number
+  /** The node's own primary address, where the user sets it; 0.0.0.0 or :: = as the Node says. Canonical. */
+  readonly bindAddress: string
+  /** undefined: off. */
+  readonly healthzBindAddress: ListenAddress | undefined
+  /** undefined: off. */
+  readonly metricsBindAddress: ListenAddress | undefined
+  /** A server that cannot listen ends the process. */
+  readonly bindAddressHardFail: boolean
+  readonly syncPeriodMs: number
+  readonly minSyncPeriodMs: number
+  readonly masqueradeAll: boolean
+  /** Canonical; the first of a family counts. */
+  readonly clusterCIDRs: readonly string[]
+  /** undefined: none, for mode ClusterCIDR without a CIDR. */
+  readonly localDetector: LocalDetector | undefined
+  readonly clientConnection: ClientConnection
+  /** The KubeProxyConfiguration in force, for /configz: JSON as kube-proxy prints it. */
+  readonly configuration: Readonly<Record<string, unknown>>
 }
 
 /** Throws usage. */
@@ -35,7 +75,36 @@ export function agentSettings(flags: AgentFlags, host = hostname()): AgentSettin
     protectNodePorts: flags.protectNodePorts,
     sizes: { maxServicePorts, maxFrontends, maxEndpoints },
     logLevel: flags.logLevel,
+    verbosity: 0,
+    bindAddress: '0.0.0.0',
+    healthzBindAddress: listenAddress('--healthz-bind-address', flags.healthzBindAddress, '0.0.0.0', 10256),
+    metricsBindAddress: listenAddress('--metrics-bind-address', flags.metricsBindAddress, '127.0.0.1', 10249),
+    bindAddressHardFail: false,
+    syncPeriodMs: 30_000,
+    minSyncPeriodMs: 1_000,
+    masqueradeAll: false,
+    clusterCIDRs: [],
+    localDetector: undefined,
+    clientConnection: { kubeconfig: '', qps: 5, burst: 10 },
+    configuration: {},
   }
+}
+
+/** An empty text turns a server off. */
+function listenAddress(
+  flag: string,
+  text: string | undefined,
+  address: string,
+  port: number,
+): ListenAddress | undefined {
+  if (text === undefined) return { address, port }
+  if (text === '') return undefined
+  const [, host = text, digits = String(port)] =
+    /^\[(.*)\]:(\d+)$/.exec(text) ?? /^([^:]*):(\d+)$/.exec(text) ?? []
+  const found = canonicalIP(host)
+  if (found === undefined || Number(digits) < 1 || Number(digits) > 65_535)
+    throw new KpngError('usage', `${flag}: "${text}" is not IP:port`)
+  return { address: found, port: Number(digits) }
 }
 
 /** `primary` stands alone (KEP-4192); everything else is a CIDR. Throws usage. */
