@@ -9,10 +9,13 @@ export type {
   ServicePort,
   SlicePort,
 } from './objects/types.ts'
+export { decide, type NodePolicy } from './select/decisions.ts'
 export { selectService } from './select/service-view.ts'
 export type { NodePlace } from './select/topology.ts'
 export { FileSource, type FileSourceOptions } from './sources/file/file-source.ts'
 export { type Manifests, readManifests } from './sources/file/read-manifests.ts'
+export { ApiClient, type ApiClientOptions, type PatchType } from './sources/kube/api-client.ts'
+export { ApiFailure, type ApiFailureCode } from './sources/kube/api-failure.ts'
 export { KubeSource, type KubeSourceOptions } from './sources/kube/kube-source.ts'
 export { type ClusterAccessOptions, clusterAccess } from './sources/kube/kubeconfig.ts'
 export { UndiciTransport } from './sources/kube/undici-transport.ts'

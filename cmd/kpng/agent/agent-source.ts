@@ -1,5 +1,12 @@
 import { KpngError, type Problem } from '@kpng/api'
-import { clusterAccess, FileSource, KubeSource, type Store, UndiciTransport } from '@kpng/server'
+import {
+  type ApiClient,
+  clusterAccess,
+  FileSource,
+  KubeSource,
+  type Store,
+  UndiciTransport,
+} from '@kpng/server'
 import type { KubeFlags } from '../kube-options.ts'
 import { version } from '../version.ts'
 
@@ -11,6 +18,8 @@ export interface AgentSource extends AsyncDisposable {
   problems(): Problem[]
   /** What is passed over and is no mistake, such as objects of other kinds. */
   notes?(): Problem[]
+  /** To write to the API server that the objects come from; undefined where they come from elsewhere. */
+  readonly client?: ApiClient
 }
 
 interface SourceContext {

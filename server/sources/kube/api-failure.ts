@@ -6,7 +6,8 @@ export type ApiFailureCode =
   | 'unsupported' // 400, 405, 422, 501: the server does not know what was asked for
   | 'unauthorized' // 401
   | 'forbidden' // 403
-  | 'absent' // 404: the server has no such API
+  | 'absent' // 404: the server has no such API, or no such object
+  | 'conflict' // 409: there is one already, or it has changed meanwhile
   | 'unavailable' // 429, 5xx and every other status
   | 'unreachable' // no answer: refused, reset, not resolved, bad certificate, unreadable credentials
   | 'broken' // an answer that cannot be read, or that was cut
@@ -18,6 +19,7 @@ const BY_STATUS: ReadonlyMap<number, ApiFailureCode> = new Map([
   [403, 'forbidden'],
   [404, 'absent'],
   [405, 'unsupported'],
+  [409, 'conflict'],
   [410, 'expired'],
   [422, 'unsupported'],
   [501, 'unsupported'],
@@ -29,21 +31,25 @@ export class ApiFailure extends Error {
   readonly code: ApiFailureCode
   /** The server asked to be left alone for so long; 0 when it did not. */
   readonly retryAfterMs: number
+  /** The HTTP status; 0 when there was none. */
+  readonly status: number
 
   constructor(
     code: ApiFailureCode,
     message: string,
-    options: { cause?: unknown; retryAfterMs?: number } = {},
+    options: { cause?: unknown; retryAfterMs?: number; status?: number } = {},
   ) {
     super(message, options.cause === undefined ? {} : { cause: options.cause })
     this.code = code
     this.retryAfterMs = options.retryAfterMs ?? 0
+    this.status = options.status ?? 0
   }
 
   /** From an HTTP status and the metav1.Status in the body, if it is one. */
   static fromStatus(status: number, body: unknown, retryAfter: string | undefined): ApiFailure {
     return new ApiFailure(BY_STATUS.get(status) ?? 'unavailable', `${status} ${messageOf(body)}`.trim(), {
       retryAfterMs: retryAfterMs(retryAfter) || detailsRetryMs(body),
+      status,
     })
   }
 

@@ -46,13 +46,13 @@ export class Attempt implements Disposable {
     this.#watchdog.expect(withinMs)
   }
 
-  /** The body of a 200. Throws an ApiFailure for everything else. */
-  async get(request: Omit<ApiRequest, 'signal'>): Promise<AsyncIterable<Uint8Array>> {
+  /** The body of a 200, 201 or 202. Throws an ApiFailure for everything else. */
+  async request(request: Omit<ApiRequest, 'signal'>): Promise<AsyncIterable<Uint8Array>> {
     this.#watchdog.heard()
     const response = await this.#answer(request)
     this.#watchdog.heard()
     const body = this.#heard(response.body)
-    if (response.status === 200) return body
+    if ([200, 201, 202].includes(response.status)) return body
     throw ApiFailure.fromStatus(response.status, await errorBody(body), response.retryAfter)
   }
 
@@ -77,7 +77,7 @@ export class Attempt implements Disposable {
 
   async #answer(request: Omit<ApiRequest, 'signal'>): Promise<ApiResponse> {
     try {
-      return await this.#connection.get({ ...request, signal: this.#abort.signal })
+      return await this.#connection.request({ ...request, signal: this.#abort.signal })
     } catch (reason) {
       throw ApiFailure.from(reason, 'unreachable')
     }

@@ -2,6 +2,7 @@ import { KpngError, type Problem } from '@kpng/api'
 import type { KubeObject } from '../../objects/types.ts'
 import type { Store } from '../../store/store.ts'
 import { type Clock, systemClock } from '../../view/clock.ts'
+import { ApiClient } from './api-client.ts'
 import { defaultLimits, type ReflectorLimits } from './limits.ts'
 import { Reflector } from './reflector.ts'
 import { proxyResources, type Resource, type ResourceOptions } from './resources.ts'
@@ -30,6 +31,8 @@ interface Part {
  * each kind has been listed; a server that cannot be reached changes nothing of what is there.
  */
 export class KubeSource implements AsyncDisposable {
+  /** To write to the same server, as long as the source lives. */
+  readonly client: ApiClient
   readonly #transport: Transport
   readonly #parts: readonly Part[]
 
@@ -37,6 +40,7 @@ export class KubeSource implements AsyncDisposable {
   constructor(store: Store, transport: Transport, options: KubeSourceOptions) {
     const { name = 'kube', onRead = () => {}, clock = systemClock, random = Math.random } = options
     this.#transport = transport
+    this.client = new ApiClient(transport, { clock })
     store.addSource(name)
     const limits = { ...defaultLimits, ...options.limits }
     // The server has chosen by the label; nobody else is to judge it again.

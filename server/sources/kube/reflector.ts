@@ -127,7 +127,7 @@ export class Reflector implements AsyncDisposable {
 
   async #watch(attempt: Attempt): Promise<number> {
     const query = { ...this.#watchQuery(), resourceVersion: this.#version ?? '' }
-    const body = await attempt.get({ path: this.#options.resource.path, query, gzip: false })
+    const body = await attempt.request({ path: this.#options.resource.path, query, gzip: false })
     this.#setFailure(undefined)
     attempt.expect(this.#options.limits.watchSilenceMs)
     for await (const line of lines(body, this.#options.limits.maxLineBytes))
@@ -143,7 +143,7 @@ export class Reflector implements AsyncDisposable {
       sendInitialEvents: 'true',
       resourceVersionMatch: 'NotOlderThan',
     }
-    const body = await attempt.get({ path: resource.path, query, gzip: false })
+    const body = await attempt.request({ path: resource.path, query, gzip: false })
     attempt.expect(limits.listSilenceMs)
     let shadow: Map<string, Item> | undefined = new Map()
     for await (const line of lines(body, limits.maxLineBytes)) {
@@ -194,7 +194,7 @@ export class Reflector implements AsyncDisposable {
       ...(next !== '' && { continue: next }),
     }
     attempt.expect(limits.answerWithinMs)
-    const body = await attempt.get({ path: resource.path, query, gzip: true })
+    const body = await attempt.request({ path: resource.path, query, gzip: true })
     attempt.expect(limits.listSilenceMs)
     return parseListPage(await wholeText(body, limits.maxPageBytes))
   }

@@ -1,4 +1,4 @@
-/** How a reflector reaches the API server: no more of HTTP than it needs, so that tests can stand in for it. */
+/** How the API server is reached: no more of HTTP than is needed, so that tests can stand in for it. */
 export interface ApiRequest {
   readonly path: string
   readonly query: Readonly<Record<string, string>>
@@ -6,6 +6,14 @@ export interface ApiRequest {
   readonly signal: AbortSignal
   /** The body may come compressed; it is handed out as it was before. */
   readonly gzip: boolean
+  /** What is sent; default: nothing, and the method is GET. */
+  readonly write?: ApiWrite
+}
+
+export interface ApiWrite {
+  readonly method: 'POST' | 'PATCH'
+  readonly contentType: string
+  readonly body: string
 }
 
 export interface ApiResponse {
@@ -19,7 +27,7 @@ export interface ApiResponse {
 /** One set of credentials and the sockets that use them. */
 export interface Connection {
   /** Rejects when there is no answer. */
-  get(request: ApiRequest): Promise<ApiResponse>
+  request(request: ApiRequest): Promise<ApiResponse>
   /**
    * Something is wrong with it: who asks from now on gets another one, for which tokens and certificates are read
    * anew. What is under way goes on. Again is nothing.
@@ -30,6 +38,6 @@ export interface Connection {
 export interface Transport extends AsyncDisposable {
   /** The server's address, for people. */
   readonly server: string
-  /** The one to use now. */
+  /** The one to use now. Throws `unreachable` once the transport is disposed of. */
   readonly connection: Connection
 }

@@ -2,6 +2,7 @@ import type { Readable } from 'node:stream'
 import { pipeline } from 'node:stream'
 import { createGunzip } from 'node:zlib'
 import { Agent } from 'undici'
+import { ApiFailure } from './api-failure.ts'
 import { BearerToken } from './bearer-token.ts'
 import { type ClusterAccess, readMaterial } from './cluster-access.ts'
 import type { ApiRequest, ApiResponse, Connection, Transport } from './transport.ts'
@@ -19,6 +20,7 @@ export class UndiciTransport implements Transport {
   readonly #options: UndiciTransportOptions
   readonly #open = new Set<UndiciConnection>()
   #current: UndiciConnection | undefined
+  #closed = false
 
   constructor(access: ClusterAccess, options: UndiciTransportOptions) {
     this.#access = access
@@ -30,6 +32,7 @@ export class UndiciTransport implements Transport {
   }
 
   get connection(): Connection {
+    if (this.#closed) throw new ApiFailure('unreachable', 'the source is closed')
     if (this.#current === undefined) {
       const connection: UndiciConnection = new UndiciConnection(this.#access, this.#options, () => {
         if (this.#current === connection) this.#current = undefined
@@ -44,6 +47,7 @@ export class UndiciTransport implements Transport {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    this.#closed = true
     await Promise.all([...this.#open].map(it => it.destroy()))
   }
 }
@@ -65,19 +69,21 @@ class UndiciConnection implements Connection {
     this.#agent.catch(() => {}) // whoever asks is told
   }
 
-  async get({ path, query, signal, gzip }: ApiRequest): Promise<ApiResponse> {
+  async request({ path, query, signal, gzip, write }: ApiRequest): Promise<ApiResponse> {
     const agent = await this.#agent
     const authorization = await this.#token?.header()
     const { origin, pathname } = this.#access.server
     const response = await agent.request({
       origin,
-      path: `${pathname.replace(/\/$/, '')}${path}?${new URLSearchParams(query)}`,
-      method: 'GET',
+      path: `${pathname.replace(/\/$/, '')}${path}${queryText(query)}`,
+      method: write?.method ?? 'GET',
+      ...(write !== undefined && { body: write.body }),
       signal,
       headers: {
         accept: 'application/json',
         'user-agent': this.#options.userAgent,
         'accept-encoding': gzip ? 'gzip' : 'identity',
+        ...(write !== undefined && { 'content-type': write.contentType }),
         ...(authorization !== undefined && { authorization }),
       },
     })
@@ -125,6 +131,11 @@ async function makeAgent(access: ClusterAccess, options: UndiciTransportOptions)
       ...(tlsServerName !== undefined && { servername: tlsServerName }),
     },
   })
+}
+
+function queryText(query: ApiRequest['query']): string {
+  const text = `${new URLSearchParams(query)}`
+  return text === '' ? '' : `?${text}`
 }
 
 function decompressed(body: Readable): Readable {

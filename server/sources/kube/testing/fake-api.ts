@@ -24,6 +24,14 @@ export interface FakeRequest {
   readonly headers: Readonly<Record<string, string | undefined>>
 }
 
+/** Something that was to be written. */
+export interface FakeWrite {
+  readonly path: string
+  readonly method: string
+  readonly contentType: string
+  readonly body: string
+}
+
 export interface FakeAnswer {
   readonly status: number
   readonly headers: Readonly<Record<string, string>>
@@ -75,6 +83,9 @@ export class FakeApi {
   streams: boolean | 'ignored' = true
   /** Everything that was asked, in order. */
   readonly requests: FakeRequest[] = []
+  /** Everything that was to be written, in order; nothing of it shows in lists. */
+  readonly writes: FakeWrite[] = []
+  readonly #writeFaults: Fault[] = []
   readonly #tables = new Map([...KINDS.values()].map(kind => [kind, newTable()]))
   readonly #faults: Array<{ readonly kind: string; readonly mode: RequestMode; readonly fault: Fault }> = []
   /** Lists by pages in progress, by kind and the version that they are of. */
@@ -103,6 +114,11 @@ export class FakeApi {
   /** The next request of this kind and mode meets a fault; several wait in line. */
   fault(kind: string, mode: RequestMode, ...faults: readonly Fault[]): void {
     for (const fault of faults) this.#faults.push({ kind, mode, fault })
+  }
+
+  /** The next requests to write meet these. */
+  writeFault(...faults: readonly Fault[]): void {
+    this.#writeFaults.push(...faults)
   }
 
   bookmark(kind: string): void {
@@ -139,7 +155,13 @@ export class FakeApi {
     for (const { watches } of this.#tables.values()) for (const { body } of watches) body.cut()
   }
 
-  handle(path: string, query: URLSearchParams, headers: FakeRequest['headers']): Fault {
+  handle(
+    path: string,
+    query: URLSearchParams,
+    headers: FakeRequest['headers'],
+    write?: Omit<FakeWrite, 'path'>,
+  ): Fault {
+    if (write !== undefined) return this.#write({ ...write, path })
     const kind = KINDS.get(path)
     if (kind === undefined) return status(404, 'the server could not find the requested resource')
     const mode = query.get('watch') !== 'true' ? 'list' : query.has('sendInitialEvents') ? 'stream' : 'watch'
@@ -154,6 +176,16 @@ export class FakeApi {
         'sendInitialEvents is forbidden for watch unless the WatchList feature gate is enabled',
       )
     return this.#watchFrom(kind, query, mode === 'stream')
+  }
+
+  /** Whatever it is, it is taken and given back with a version. */
+  #write(write: FakeWrite): Fault {
+    this.writes.push(write)
+    const fault = this.#writeFaults.shift()
+    if (fault !== undefined) return fault
+    const { metadata, ...rest } = JSON.parse(write.body) as KubeJson
+    const stored = { ...rest, metadata: { ...metadata, resourceVersion: `${++this.#version}` } }
+    return answer(write.method === 'POST' ? 201 : 200, stored)
   }
 
   #list(kind: string, query: URLSearchParams): FakeAnswer {

@@ -20,7 +20,7 @@ export class MemoryTransport implements Transport {
 
   #connect(): Connection {
     const connection: Connection = {
-      get: request => this.#get(request),
+      request: request => this.#answer(request),
       retire: () => {
         if (this.#connection !== connection) return
         this.#connection = undefined
@@ -30,12 +30,12 @@ export class MemoryTransport implements Transport {
     return connection
   }
 
-  async #get({ path, query, signal }: ApiRequest): Promise<ApiResponse> {
+  async #answer({ path, query, signal, write }: ApiRequest): Promise<ApiResponse> {
     signal.throwIfAborted()
     const aborted = Promise.withResolvers<never>()
     aborted.promise.catch(() => {})
     signal.addEventListener('abort', () => aborted.reject(signal.reason))
-    const answer = this.#api.handle(path, new URLSearchParams(query), {})
+    const answer = this.#api.handle(path, new URLSearchParams(query), {}, write)
     if (answer === 'hang') return await aborted.promise
     if (answer === 'refuse') throw new Error('connect ECONNREFUSED')
     const { status, headers, body } = answer

@@ -3,6 +3,7 @@ import { createSecureServer, type Http2ServerRequest, type Http2ServerResponse }
 import { createServer as createHttpsServer } from 'node:https'
 import type { AddressInfo, Server, Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
+import { text } from 'node:stream/consumers'
 import type { TLSSocketOptions } from 'node:tls'
 import { createGzip } from 'node:zlib'
 import { type FakeApi, type FakeRequest, status } from './fake-api.ts'
@@ -73,6 +74,12 @@ export class FakeServer implements AsyncDisposable {
   }
 }
 
+async function written(request: IncomingMessage) {
+  const { method = 'GET' } = request
+  if (method === 'GET') return undefined
+  return { method, contentType: request.headers['content-type'] ?? '', body: await text(request) }
+}
+
 async function respond(
   api: FakeApi,
   options: ServeOptions,
@@ -82,7 +89,10 @@ async function respond(
   const headers = request.headers as FakeRequest['headers']
   const url = new URL(request.url ?? '/', 'http://fake')
   const allowed = options.authorized?.(headers, request.socket) ?? true
-  const answer = allowed ? api.handle(url.pathname, url.searchParams, headers) : status(401, 'Unauthorized')
+  const write = await written(request)
+  const answer = allowed
+    ? api.handle(url.pathname, url.searchParams, headers, write)
+    : status(401, 'Unauthorized')
   if (answer === 'hang') return
   if (answer === 'refuse') {
     request.socket.destroy()
