@@ -69,6 +69,7 @@ export async function scaleBench(services: number, endpoints: number, changes: n
       kpngPath,
       ...['file', '-i', directory, 'to-ebpf', '--node-name', 'node-a', '--instance', agent.instance],
       ...['--cgroup-root', cgroup, '--max-endpoints', `${services * endpoints}`],
+      ...['--healthz-bind-address=', '--metrics-bind-address='],
     ])
     try {
       await untilAnswers(socket)

@@ -38,6 +38,9 @@ export function realAgents(command: readonly string[]): Agents {
   }
 }
 
+/** Labs run beside each other and beside the machine’s own proxy: nobody waits for their answers. */
+const noServers = ['--healthz-bind-address=', '--metrics-bind-address=']
+
 async function startAgent(state: LabState, name: string, command: readonly string[]): Promise<void> {
   const node = state.nodes[name]
   if (node === undefined) return
@@ -59,6 +62,7 @@ async function startAgent(state: LabState, name: string, command: readonly strin
     node.instance,
     '--cgroup-root',
     place.cgroup,
+    ...noServers,
     ...(state.config === null ? [] : ['--config', state.config]),
   ]
   node.agent = await startDaemon(argv, agentLog(state, name), { place })

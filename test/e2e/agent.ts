@@ -14,6 +14,9 @@ import { getText, postJson } from './unix-http.ts'
 
 let hosts = 0
 
+/** Health and metrics over TCP are off, unless later options say where. */
+export const noServers: readonly string[] = ['--healthz-bind-address=', '--metrics-bind-address=']
+
 /** A network namespace and a cgroup of a test's own: a node with nothing on it, with no way out. */
 export class TestHost implements AsyncDisposable {
   readonly name: string
@@ -177,7 +180,7 @@ export class TestAgent implements AsyncDisposable {
       [
         kpngPath,
         ...['file', '-i', this.#state, 'to-ebpf', '--node-name', nodeName],
-        ...['--instance', this.instance, '--cgroup-root', this.#cgroup, ...options],
+        ...['--instance', this.instance, '--cgroup-root', this.#cgroup, ...noServers, ...options],
       ],
       this.#host.cgroup,
     )

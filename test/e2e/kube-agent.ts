@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { join } from 'node:path'
 import { createInterface, type Interface } from 'node:readline'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { TestHost } from './agent.ts'
+import { noServers, TestHost } from './agent.ts'
 import { kpngOk, kpngPath } from './lab.ts'
 import { postJson } from './unix-http.ts'
 
@@ -44,7 +44,7 @@ export class KubeHost implements AsyncDisposable {
     const child = this.host.start([
       kpngPath,
       ...['kube', '--server', `http://127.0.0.1:${PORT}`, ...options, 'to-ebpf', '--node-name', 'node-a'],
-      ...['--instance', this.host.name, '--cgroup-root', this.host.cgroup],
+      ...['--instance', this.host.name, '--cgroup-root', this.host.cgroup, ...noServers],
     ])
     child.stderr?.on('data', (piece: Buffer) => {
       this.#log += piece.toString()
