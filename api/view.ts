@@ -28,6 +28,37 @@ export interface EndpointView {
   readonly reason?: string
 }
 
+/**
+ * Traffic to a service port by what it is addressed to and where it comes from. External is a node port, an
+ * externalIP or a load balancer's address. A pod is what the local detector takes for one; a node is a source with
+ * an address of this node (its processes, pods on the host's network); elsewhere is everything else, for ClusterIPs
+ * the node included.
+ */
+export type TrafficClass =
+  | 'clusterIPFromPod'
+  | 'clusterIPFromElsewhere'
+  | 'externalFromPod'
+  | 'externalFromNode'
+  | 'externalFromElsewhere'
+
+/** What becomes of a new connection. Decided on the original source; established flows stay where they are. */
+export interface TrafficDecision {
+  /** cluster: a random one of the endpoints that are inCluster. local: of those that are inLocal. */
+  readonly list: 'cluster' | 'local'
+  /**
+   * serve: the list is not empty. refuse: nobody in the cluster can serve (the client sees ECONNREFUSED). drop:
+   * somebody can, but nobody in the list (nothing comes back).
+   */
+  readonly verdict: 'serve' | 'refuse' | 'drop'
+  /**
+   * The source becomes the node's address. Whatever this says, it also does when the endpoint chosen is local (see
+   * EndpointView) and has the source's own address.
+   */
+  readonly masquerade: boolean
+}
+
+export type TrafficDecisions = Readonly<Record<TrafficClass, TrafficDecision>>
+
 /** The endpoints of one service port in one family, selected for this node (kube-proxy's CategorizeEndpoints). */
 export interface PortEndpointsView {
   readonly endpoints: readonly EndpointView[]
@@ -36,6 +67,11 @@ export interface PortEndpointsView {
    * (true) where the list in force is empty.
    */
   readonly hasAnyEndpoints: boolean
+  /**
+   * By whom it is called. Equal decisions of many ports are one object. The external ones mean nothing for a port
+   * that has no way in from outside (no node port, externalIP or load balancer address).
+   */
+  readonly decisions: TrafficDecisions
   /** The topology mode in force, for people: '' | 'PreferSameZone' | 'PreferSameNode'. */
   readonly topologyMode: '' | 'PreferSameZone' | 'PreferSameNode'
 }
@@ -72,6 +108,8 @@ export interface ServiceView {
   readonly internalLocal: boolean
   /** externalTrafficPolicy is Local and counts (kube-proxy's ExternalPolicyLocal). */
   readonly externalLocal: boolean
+  /** Where load balancers ask this node for the Service's health; 0 = nowhere. */
+  readonly healthCheckNodePort: number
 }
 
 /** What is true of the node itself. */
@@ -83,6 +121,11 @@ export interface NodeView {
   readonly zone: string
   /** CIDRs out of which ClusterIPs are allocated (ServiceCIDR objects), canonical. */
   readonly serviceCIDRs: readonly string[]
+  /**
+   * May get traffic from load balancers: the Node is known, is not being deleted (deletionTimestamp), and has no
+   * taint ToBeDeletedByClusterAutoscaler, whatever its value and effect.
+   */
+  readonly eligible: boolean
 }
 
 /** What a sync says of what was recorded. */

@@ -11,6 +11,8 @@ const node = (name: string, internalIPs: readonly string[], addresses?: string):
   addresses: internalIPs,
   internalIPs,
   zone: '',
+  podCIDRs: [],
+  goingAway: false,
   annotations: addresses === undefined ? {} : { 'lab.kpng.io/addresses': addresses },
 })
 

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { EndpointView, PortEndpointsView, ServiceView } from '@kpng/api'
+import { decide } from '@kpng/server'
 import { parseDestination } from './destination.ts'
 import { type Explanation, explain } from './explain-view.ts'
 
@@ -20,6 +21,14 @@ const endpoint = (address: string, changes: Partial<EndpointView> = {}): Endpoin
 const selected = (...endpoints: EndpointView[]): PortEndpointsView => ({
   endpoints,
   hasAnyEndpoints: endpoints.length > 0,
+  decisions: decide({
+    internalLocal: false,
+    externalLocal: false,
+    cluster: endpoints.length > 0 ? 'serve' : 'refuse',
+    local: endpoints.length > 0 ? 'drop' : 'refuse',
+    masqueradeAll: false,
+    localDetector: false,
+  }),
   topologyMode: '',
 })
 
@@ -45,12 +54,19 @@ const service = (name: string, clusterIP: string, changes: Partial<ServiceView> 
   affinityTimeoutSeconds: 0,
   internalLocal: false,
   externalLocal: false,
+  healthCheckNodePort: 0,
   ...changes,
 })
 
 function explained(text: string, ...services: ServiceView[]): Explanation {
   return explain(parseDestination(text), {
-    node: { name: 'node-a', addresses: ['192.0.2.1', '192.0.2.3'], zone: '', serviceCIDRs: ['10.96.0.0/16'] },
+    node: {
+      name: 'node-a',
+      addresses: ['192.0.2.1', '192.0.2.3'],
+      zone: '',
+      serviceCIDRs: ['10.96.0.0/16'],
+      eligible: true,
+    },
     services,
     nodePortAddresses: ['192.0.2.1'],
     contains: (cidr, address) => cidr === '10.96.0.0/16' && address.startsWith('10.96.'),

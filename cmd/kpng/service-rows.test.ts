@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { EndpointView, ServicePortView, ServiceView } from '@kpng/api'
+import { decide } from '@kpng/server'
 import { frontendsOf, stateOf } from './service-rows.ts'
 
 const endpoint = (address: string): EndpointView => ({
@@ -17,6 +18,14 @@ const endpoint = (address: string): EndpointView => ({
 const selection = (...addresses: string[]) => ({
   endpoints: addresses.map(endpoint),
   hasAnyEndpoints: addresses.length > 0,
+  decisions: decide({
+    internalLocal: false,
+    externalLocal: false,
+    cluster: addresses.length > 0 ? 'serve' : 'refuse',
+    local: addresses.length > 0 ? 'drop' : 'refuse',
+    masqueradeAll: false,
+    localDetector: false,
+  }),
   topologyMode: '' as const,
 })
 
@@ -38,6 +47,7 @@ function state(changes: Partial<ServiceView>, v4: readonly string[], v6: readonl
     affinityTimeoutSeconds: 0,
     internalLocal: false,
     externalLocal: false,
+    healthCheckNodePort: 0,
     ...changes,
   }
   return stateOf(port, frontendsOf(service, port, ['192.0.2.1', 'fd00:77::1']))

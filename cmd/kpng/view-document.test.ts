@@ -22,6 +22,7 @@ const service = (name: string): ServiceView => ({
   affinityTimeoutSeconds: 0,
   internalLocal: false,
   externalLocal: false,
+  healthCheckNodePort: 0,
 })
 
 for (const count of [0, 1, 99, 100, 101, 250]) {

@@ -45,6 +45,7 @@ const arbitraryService: fc.Arbitrary<Service> = fc.record({
   affinityTimeoutSeconds: fc.constantFrom(0, 10_800),
   internalLocal: fc.boolean(),
   externalLocal: fc.boolean(),
+  healthCheckNodePort: fc.constantFrom(0, 32000),
 })
 
 const endpoint: fc.Arbitrary<Endpoint> = fc
@@ -81,6 +82,8 @@ const arbitraryNode: fc.Arbitrary<Node> = fc.record({
   addresses: fc.constantFrom([], ['172.30.0.1'], ['172.30.0.1', 'fd00:30::1']),
   internalIPs: fc.constant([]),
   zone,
+  podCIDRs: fc.constantFrom([], ['10.244.1.0/24']),
+  goingAway: fc.boolean(),
   annotations: fc.constant({}),
 })
 

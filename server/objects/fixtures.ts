@@ -18,6 +18,7 @@ export function aService(fields: Partial<Service> = {}): Service {
     affinityTimeoutSeconds: 0,
     internalLocal: false,
     externalLocal: false,
+    healthCheckNodePort: 0,
     ...fields,
   }
 }
@@ -50,6 +51,8 @@ export function aNode(fields: Partial<Node> = {}): Node {
     addresses: ['172.30.0.1'],
     internalIPs: ['172.30.0.1'],
     zone: 'a',
+    podCIDRs: [],
+    goingAway: false,
     annotations: {},
     ...fields,
   }

@@ -7,6 +7,8 @@ export interface Identity {
   /** Absent when the object has none. */
   readonly labels: Fields | undefined
   readonly annotations: Fields | undefined
+  /** Has a deletionTimestamp: it is to go, when its finalizers allow. */
+  readonly deleting: boolean
 }
 
 /** Kubernetes' bounds: a DNS label for Services and namespaces, a DNS subdomain for the rest. */
@@ -37,6 +39,7 @@ export function readIdentity(
     namespace: namespaced ? namespace : '',
     labels: metadata.record('labels'),
     annotations: metadata.record('annotations'),
+    deleting: metadata.has('deletionTimestamp'),
   }
 }
 

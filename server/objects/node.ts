@@ -5,12 +5,14 @@ import { MAX_SUBDOMAIN, readIdentity } from './metadata.ts'
 import type { Node, ServiceCIDR } from './types.ts'
 
 const ZONE = 'topology.kubernetes.io/zone'
+const GOING_AWAY_TAINT = 'ToBeDeletedByClusterAutoscaler'
 const LAB_ANNOTATIONS = 'lab.kpng.io/'
 
 /** A Node out of untrusted fields; undefined only when it has no identity. */
 export function readNode(object: Fields): Node | undefined {
   const identity = readIdentity(object, 'cluster', MAX_SUBDOMAIN)
   if (identity === undefined) return undefined
+  const spec = object.record('spec')
   const internal: string[] = []
   const external: string[] = []
   for (const entry of object.record('status')?.records('addresses') ?? []) {
@@ -28,9 +30,13 @@ export function readNode(object: Fields): Node | undefined {
     addresses: [...new Set([...internal, ...external])],
     internalIPs: [...new Set(internal)],
     zone: identity.labels?.string(ZONE) ?? '',
+    podCIDRs: spec === undefined ? [] : networks(spec, 'podCIDRs'),
+    goingAway: identity.deleting || (spec?.records('taints') ?? []).some(isGoingAway),
     annotations: identity.annotations?.withPrefix(LAB_ANNOTATIONS) ?? {},
   }
 }
+
+const isGoingAway = (taint: Fields): boolean => taint.string('key') === GOING_AWAY_TAINT
 
 /** A ServiceCIDR out of untrusted fields; undefined only when it has no identity. Conditions are ignored. */
 export function readServiceCIDR(object: Fields): ServiceCIDR | undefined {

@@ -112,6 +112,7 @@ describe('Service', () => {
         sessionAffinityConfig: { clientIP: { timeoutSeconds: 600 } },
         internalTrafficPolicy: 'Local',
         externalTrafficPolicy: 'Local',
+        healthCheckNodePort: 32000,
       },
       { status: { loadBalancer: { ingress: [{ ip: '203.0.113.10' }, { hostname: 'x' }] } } },
     )
@@ -134,6 +135,7 @@ describe('Service', () => {
       affinityTimeoutSeconds: 600,
       internalLocal: true,
       externalLocal: true,
+      healthCheckNodePort: 32_000,
     })
   })
 
@@ -431,6 +433,7 @@ describe('Node and ServiceCIDR', () => {
         labels: { 'topology.kubernetes.io/zone': 'a' },
         annotations: { 'lab.kpng.io/addresses': '192.168.1.2/24', 'other.io/x': 'y' },
       },
+      spec: { podCIDRs: ['10.244.1.0/24', 'FD00:244:1::/64'] },
       status: {
         addresses: [
           { type: 'ExternalIP', address: '203.0.113.1' },
@@ -447,6 +450,8 @@ describe('Node and ServiceCIDR', () => {
       addresses: ['172.30.0.41', 'fd00::1', '203.0.113.1'],
       internalIPs: ['172.30.0.41', 'fd00::1'],
       zone: 'a',
+      podCIDRs: ['10.244.1.0/24', 'fd00:244:1::/64'],
+      goingAway: false,
       annotations: { 'lab.kpng.io/addresses': '192.168.1.2/24' },
     } satisfies Node)
     assert.deepEqual(problems, ['status.addresses[3].address: is not an IP address: "bad": ignored'])

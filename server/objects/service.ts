@@ -23,7 +23,7 @@ export function readService(object: Fields): Service | undefined {
   if (!object.has('spec')) object.report('is missing: the Service has no address and is not served', 'spec')
   const type = spec?.string('type') ?? 'ClusterIP'
   const clusterIP = spec?.string('clusterIP') ?? ''
-  const externalLocal = spec?.word('externalTrafficPolicy', POLICIES) === 'Local'
+  const wantsExternalLocal = spec?.word('externalTrafficPolicy', POLICIES) === 'Local'
   return {
     kind: 'Service',
     namespace: identity.namespace,
@@ -38,7 +38,9 @@ export function readService(object: Fields): Service | undefined {
     ports: spec === undefined ? [] : readPorts(spec),
     affinityTimeoutSeconds: spec === undefined ? 0 : readAffinity(spec),
     internalLocal: spec?.word('internalTrafficPolicy', POLICIES) === 'Local',
-    externalLocal: externalLocal && spec !== undefined && externallyAccessible(spec, type),
+    externalLocal: wantsExternalLocal && spec !== undefined && externallyAccessible(spec, type),
+    healthCheckNodePort:
+      wantsExternalLocal && spec !== undefined && type === 'LoadBalancer' ? readHealthCheckPort(spec) : 0,
   }
 }
 
@@ -120,6 +122,15 @@ function readAffinity(spec: Fields): number {
   if (spec.word('sessionAffinity', ['None', 'ClientIP']) !== 'ClientIP') return 0
   const clientIP = spec.record('sessionAffinityConfig')?.record('clientIP')
   return clientIP?.integer('timeoutSeconds', 1, AFFINITY_MAX_S) ?? AFFINITY_DEFAULT_S
+}
+
+/** The API server allocates one for every Service that needs it, so having none is an error. */
+function readHealthCheckPort(spec: Fields): number {
+  const port = spec.integer('healthCheckNodePort', 0, 65_535)
+  if (port === 0 || !spec.has('healthCheckNodePort')) {
+    spec.report('is missing: load balancers cannot ask this node for its health', 'healthCheckNodePort')
+  }
+  return port ?? 0
 }
 
 /** Kubernetes' ExternallyAccessible: by type, and by whether externalIPs are asked for, good ones or not. */

@@ -39,6 +39,8 @@ export interface Service {
   readonly internalLocal: boolean
   /** externalTrafficPolicy is Local and the Service is reachable from outside (ExternalPolicyLocal). */
   readonly externalLocal: boolean
+  /** Only of Services of type LoadBalancer with externalTrafficPolicy Local; otherwise 0. */
+  readonly healthCheckNodePort: number
 }
 
 export interface SlicePort {
@@ -88,6 +90,10 @@ export interface Node {
   readonly internalIPs: readonly string[]
   /** Label topology.kubernetes.io/zone; '' when missing. */
   readonly zone: string
+  /** spec.podCIDRs, canonical, in their order. */
+  readonly podCIDRs: readonly string[]
+  /** Has a deletionTimestamp, or the cluster autoscaler's taint that says it is about to go. */
+  readonly goingAway: boolean
   /** The annotations below lab.kpng.io/ only, as they are. */
   readonly annotations: Readonly<Record<string, string>>
 }

@@ -28,7 +28,7 @@ export function categorize(
   endpoints: readonly PortEndpoint[],
   use: ListUse,
   node: NodePlace,
-): PortEndpointsView {
+): Omit<PortEndpointsView, 'decisions'> {
   const all = endpoints.map(it => it.endpoint)
   const mode = use.cluster ? topologyMode(all, node) : ''
   const lists: Lists = {

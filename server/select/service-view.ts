@@ -3,6 +3,7 @@ import type { Family, PortEndpointsView, ServiceAddressesView, ServicePortView, 
 import { ofFamily } from '../objects/address-fields.ts'
 import type { EndpointSlice, Service, ServicePort } from '../objects/types.ts'
 import { categorize, type ListUse } from './categorize.ts'
+import { decide, NO_POLICY, type NodePolicy, verdictOf } from './decisions.ts'
 import { portEndpoints, usableSlices } from './endpoints.ts'
 import type { NodePlace } from './topology.ts'
 
@@ -16,6 +17,7 @@ export function selectService(
   service: Service,
   slices: Iterable<EndpointSlice>,
   node: NodePlace,
+  policy: NodePolicy = NO_POLICY,
 ): ServiceView | undefined {
   const families = FAMILIES.filter(family => service.clusterIPs[family] !== undefined)
   if (families.length === 0 || service.headless || service.foreignProxy || service.type === 'ExternalName') {
@@ -29,10 +31,11 @@ export function selectService(
     name: service.name,
     type: service.type,
     addresses,
-    ports: service.ports.map(port => portView(service, port, addresses, usable, node)),
+    ports: service.ports.map(port => portView(service, port, addresses, usable, node, policy)),
     affinityTimeoutSeconds: service.affinityTimeoutSeconds,
     internalLocal: service.internalLocal,
     externalLocal: service.externalLocal,
+    healthCheckNodePort: service.healthCheckNodePort,
   }
 }
 
@@ -56,12 +59,25 @@ function portView(
   addresses: ServiceView['addresses'],
   slices: readonly EndpointSlice[],
   node: NodePlace,
+  policy: NodePolicy,
 ): ServicePortView {
   const endpoints: { [F in Family]?: PortEndpointsView } = {}
   for (const family of FAMILIES) {
     const own = addresses[family]
     if (own === undefined) continue
-    endpoints[family] = categorize(portEndpoints(slices, family, port), listUse(service, port, own), node)
+    const selected = categorize(portEndpoints(slices, family, port), listUse(service, port, own), node)
+    const { endpoints: all, hasAnyEndpoints } = selected
+    endpoints[family] = {
+      ...selected,
+      decisions: decide({
+        internalLocal: service.internalLocal,
+        externalLocal: service.externalLocal,
+        cluster: verdictOf(!all.some(it => it.inCluster), hasAnyEndpoints),
+        local: verdictOf(!all.some(it => it.inLocal), hasAnyEndpoints),
+        masqueradeAll: policy.masqueradeAll,
+        localDetector: policy.localDetector[family],
+      }),
+    }
   }
   return { name: port.name, protocol: port.protocol, port: port.port, nodePort: port.nodePort, endpoints }
 }

@@ -65,7 +65,7 @@ describe('local view', () => {
     store.complete('s')
     clock.advance(0)
     assert.deepEqual(sink.calls(), ['setNode n1', 'sync'])
-    assert.deepEqual(sink.node, { name: 'n1', addresses: [], zone: '', serviceCIDRs: [] })
+    assert.deepEqual(sink.node, { name: 'n1', addresses: [], zone: '', serviceCIDRs: [], eligible: false })
   })
 
   it('tells the sink in a turn of its own, many changes as one batch', () => {

@@ -1,5 +1,6 @@
 import { type NodeView, type ServiceView, serviceKey, type ViewSink } from '@kpng/api'
 import { sortedUnique } from '../objects/address-fields.ts'
+import { NO_POLICY, type NodePolicy } from '../select/decisions.ts'
 import { selectService } from '../select/service-view.ts'
 import type { NodePlace } from '../select/topology.ts'
 import type { ChangeFeed } from '../store/changes.ts'
@@ -12,6 +13,8 @@ import { SLICE_MS } from './time-slice.ts'
 export interface LocalViewOptions {
   /** Least time from the end of one batch to the next. Default 10 ms. */
   readonly minIntervalMs?: number
+  /** Default: nothing masqueraded but what must be, and no way to tell pods from others. */
+  readonly policy?: NodePolicy
   readonly clock?: Clock
 }
 
@@ -29,6 +32,7 @@ export class LocalView implements Disposable {
   readonly #store: Store
   readonly #nodeName: string
   readonly #sink: ViewSink
+  readonly #policy: NodePolicy
   readonly #clock: Clock
   readonly #feed: ChangeFeed
   readonly #runner: BoundedRunner
@@ -48,6 +52,7 @@ export class LocalView implements Disposable {
     this.#store = store
     this.#nodeName = canonicalNodeName(nodeName)
     this.#sink = sink
+    this.#policy = options.policy ?? NO_POLICY
     this.#clock = options.clock ?? systemClock
     this.#runner = new BoundedRunner(() => this.#run(), options.minIntervalMs ?? 10, this.#clock)
     this.#feed = store.subscribe(() => this.#runner.request())
@@ -151,7 +156,7 @@ export class LocalView implements Disposable {
 
   #refresh(key: string, place: NodePlace): void {
     const service = this.#store.service(key)
-    const view = service === undefined ? undefined : selectService(service, this.#store.slicesOf(key), place)
+    const view = service && selectService(service, this.#store.slicesOf(key), place, this.#policy)
     const before = this.#sent.get(key)
     if (view === undefined) {
       if (before === undefined) return
@@ -172,6 +177,7 @@ export class LocalView implements Disposable {
       addresses: node?.addresses ?? [],
       zone: node?.zone ?? '',
       serviceCIDRs: sortedUnique([...this.#store.serviceCIDRs()].flatMap(it => it.cidrs)),
+      eligible: node !== undefined && !node.goingAway,
     }
   }
 }

@@ -59,6 +59,7 @@ describe('an agent that adopts', () => {
       addresses: ['192.0.2.1'],
       zone: '',
       serviceCIDRs: ['10.96.0.0/16'],
+      eligible: true,
     })
     await agent.apply(
       {
@@ -75,7 +76,7 @@ describe('an agent that adopts', () => {
     const before = agent.dump()
     await agent.restart()
     // The file with the Node and the one with b cannot be read.
-    agent.reconciler.setNode({ name: 'n', addresses: [], zone: '', serviceCIDRs: [] })
+    agent.reconciler.setNode({ name: 'n', addresses: [], zone: '', serviceCIDRs: [], eligible: true })
     agent.reconciler.setService(
       service({
         name: 'a',
@@ -99,7 +100,13 @@ describe('an agent that adopts', () => {
 
   it('writes the ServiceCIDRs that are known, also while syncs are not complete', async () => {
     using agent = new Harness()
-    agent.reconciler.setNode({ name: 'n', addresses: [], zone: '', serviceCIDRs: ['10.96.0.0/16'] })
+    agent.reconciler.setNode({
+      name: 'n',
+      addresses: [],
+      zone: '',
+      serviceCIDRs: ['10.96.0.0/16'],
+      eligible: true,
+    })
     agent.reconciler.sync({ complete: false })
     await agent.clock.until(agent.reconciler.settled())
     assert.match(agent.dump().join(), /10\.96\.0\.0\/16/)

@@ -6,6 +6,7 @@ import type {
   Protocol,
   ServicePortView,
   ServiceView,
+  TrafficDecision,
 } from '@kpng/api'
 
 /** `10.1.0.1:80` and words after it: local, notready (in no list), terminating (serving, in no list), onlylocal, onlycluster. */
@@ -27,13 +28,27 @@ function endpoint(text: string): EndpointView {
   }
 }
 
-function endpoints(texts: readonly string[]): PortEndpointsView {
+function endpoints(texts: readonly string[], internalLocal: boolean): PortEndpointsView {
   const list = texts
     .map(endpoint)
     .sort((a, b) => (a.address < b.address ? -1 : a.address > b.address ? 1 : a.port - b.port))
+  const hasAnyEndpoints = list.some(one => one.ready || (one.serving && one.terminating))
+  const decision = (kind: TrafficDecision['list'], masquerade: boolean): TrafficDecision => {
+    const serves = list.some(one => (kind === 'cluster' ? one.inCluster : one.inLocal))
+    return { list: kind, verdict: serves ? 'serve' : hasAnyEndpoints ? 'drop' : 'refuse', masquerade }
+  }
+  const internal = decision(internalLocal ? 'local' : 'cluster', false)
+  const external = decision('cluster', true)
   return {
     endpoints: list,
-    hasAnyEndpoints: list.some(one => one.ready || (one.serving && one.terminating)),
+    hasAnyEndpoints,
+    decisions: {
+      clusterIPFromPod: internal,
+      clusterIPFromElsewhere: internal,
+      externalFromPod: external,
+      externalFromNode: external,
+      externalFromElsewhere: external,
+    },
     topologyMode: '',
   }
 }
@@ -77,7 +92,10 @@ export function service(spec: ServiceSpec): ServiceView {
     port: port.port,
     nodePort: port.nodePort ?? 0,
     endpoints: Object.fromEntries(
-      families.map(family => [family, endpoints(ofFamily(family, port.endpoints))]),
+      families.map(family => [
+        family,
+        endpoints(ofFamily(family, port.endpoints), spec.internalLocal ?? false),
+      ]),
     ),
   })
   return {
@@ -89,6 +107,7 @@ export function service(spec: ServiceSpec): ServiceView {
     affinityTimeoutSeconds: spec.affinity ?? 0,
     internalLocal: spec.internalLocal ?? false,
     externalLocal: false,
+    healthCheckNodePort: 0,
   }
 }
 
@@ -97,4 +116,5 @@ export const node = (addresses: readonly string[], serviceCIDRs: readonly string
   addresses,
   zone: '',
   serviceCIDRs,
+  eligible: true,
 })
