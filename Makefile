@@ -7,7 +7,7 @@ C_SOURCES = $(shell git ls-files '*.c' '*.h')
 
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
-.PHONY: help demo test check quick format bytecode bindings bench leaks fresh clean setup setup-build setup-node root
+.PHONY: help demo test check quick format bytecode bindings parity bench leaks fresh clean setup setup-build setup-node root
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -35,6 +35,9 @@ bytecode: setup-build ## compile the BPF objects
 
 bindings: setup-build ## generate the bindings of the maps anew, from the BPF objects
 	@$(NODE) ebpf/bpf2ts/main.ts -o backends/ebpf/bindings.gen.ts backends/ebpf/bpf/build/*.bpf.o
+
+parity: setup-node ## write docs/parity.md anew: the rules of kube-proxy and the tests that name them
+	@$(NODE) hack/parity/main.ts
 
 bench: setup ## measure, into bench/results (needs root)
 	@$(NODE) bench/main.ts
