@@ -112,13 +112,17 @@ export class Store {
     return this.#updates > 0
   }
 
-  /** Adds or replaces. Throws `exhausted` when a bound is reached: the object is not in, nothing else changed. */
-  set(source: string, object: KubeObject): void {
+  /**
+   * Adds or replaces. Throws `exhausted` when a bound is reached: the object is not in, nothing else changed.
+   * triggeredAtMs: when that happened which made a slice what it is (milliseconds since 1970); it is told when the
+   * slice is a change, and not kept.
+   */
+  set(source: string, object: KubeObject, triggeredAtMs?: number): void {
     const key = keyOf(object)
     if (!this.#rows(object.kind).hasRoomFor(key)) {
       throw new KpngError('exhausted', `more than ${this.#services.maxRows} objects of kind ${object.kind}`)
     }
-    this.#put(source, object, key, object)
+    this.#put(source, object, key, object, triggeredAtMs)
   }
 
   /** Takes away what a source said of an object; unknown ones are fine. */
@@ -167,7 +171,13 @@ export class Store {
     }
   }
 
-  #put(source: string, ref: ObjectRef, key: string, object: KubeObject | undefined): void {
+  #put(
+    source: string,
+    ref: ObjectRef,
+    key: string,
+    object: KubeObject | undefined,
+    triggeredAtMs?: number,
+  ): void {
     switch (ref.kind) {
       case 'Service': {
         const change = this.#services.put(source, key, object?.kind === 'Service' ? object : undefined)
@@ -176,7 +186,7 @@ export class Store {
       }
       case 'EndpointSlice': {
         const change = this.#slices.put(source, key, object?.kind === 'EndpointSlice' ? object : undefined)
-        if (changed(change)) this.#moveSlice(change.before, change.after)
+        if (changed(change)) this.#moveSlice(change.before, change.after, triggeredAtMs)
         return
       }
       case 'Node': {
@@ -196,7 +206,11 @@ export class Store {
   }
 
   /** A slice counts for the Service that its label names; when the label changes it leaves the old one. */
-  #moveSlice(before: EndpointSlice | undefined, after: EndpointSlice | undefined): void {
+  #moveSlice(
+    before: EndpointSlice | undefined,
+    after: EndpointSlice | undefined,
+    triggeredAtMs: number | undefined,
+  ): void {
     const owners = new Set<string>()
     const from = ownerOf(before)
     const to = ownerOf(after)
@@ -212,6 +226,8 @@ export class Store {
     }
     this.#tell(feed => {
       for (const owner of owners) feed.service(owner)
+      if (triggeredAtMs !== undefined && after !== undefined && to !== undefined)
+        feed.triggered({ atMs: triggeredAtMs, family: after.family })
     })
   }
 

@@ -3,7 +3,7 @@ import { sortedUnique } from '../objects/address-fields.ts'
 import { NO_POLICY, type NodePolicy } from '../select/decisions.ts'
 import { selectService } from '../select/service-view.ts'
 import type { NodePlace } from '../select/topology.ts'
-import type { ChangeFeed } from '../store/changes.ts'
+import type { ChangeFeed, Trigger } from '../store/changes.ts'
 import { same } from '../store/same.ts'
 import type { Store } from '../store/store.ts'
 import { BoundedRunner, type WorkResult } from './bounded-runner.ts'
@@ -13,6 +13,11 @@ import { SLICE_MS } from './time-slice.ts'
 export interface LocalViewOptions {
   /** Least time from the end of one batch to the next. Default 10 ms. */
   readonly minIntervalMs?: number
+  /**
+   * The sink has been told of a revision of the store, in which slices have changed because of these: what has passed
+   * since then is the delay, once the sink has done as told. Must only take note.
+   */
+  readonly onTriggered?: (triggers: readonly Trigger[], revision: number) => void
   /** Default: nothing masqueraded but what must be, and no way to tell pods from others. */
   readonly policy?: NodePolicy
   readonly clock?: Clock
@@ -33,6 +38,7 @@ export class LocalView implements Disposable {
   readonly #nodeName: string
   readonly #sink: ViewSink
   readonly #policy: NodePolicy
+  readonly #onTriggered: LocalViewOptions['onTriggered']
   readonly #clock: Clock
   readonly #feed: ChangeFeed
   readonly #runner: BoundedRunner
@@ -45,6 +51,8 @@ export class LocalView implements Disposable {
   /** The sink has had a sync that was complete: so are all that follow. */
   #complete = false
   #waiting: (() => void)[] = []
+  /** Of what the sink has not been told of to its end. */
+  #triggers: Trigger[] = []
   #sliceMs = SLICE_MS
   #disposed = false
 
@@ -53,6 +61,7 @@ export class LocalView implements Disposable {
     this.#nodeName = canonicalNodeName(nodeName)
     this.#sink = sink
     this.#policy = options.policy ?? NO_POLICY
+    this.#onTriggered = options.onTriggered
     this.#clock = options.clock ?? systemClock
     this.#runner = new BoundedRunner(() => this.#run(), options.minIntervalMs ?? 10, this.#clock)
     this.#feed = store.subscribe(() => this.#runner.request())
@@ -108,7 +117,9 @@ export class LocalView implements Disposable {
   #run(): WorkResult {
     if (!this.#store.isComplete() || this.#store.isUpdating) return 'done' // woken when that changes
     const endMs = this.#clock.nowMs() + this.#sliceMs
-    for (const key of this.#feed.take().services) this.#dirty.add(key)
+    const { services, triggers } = this.#feed.take()
+    for (const key of services) this.#dirty.add(key)
+    for (const trigger of triggers) this.#triggers.push(trigger)
     this.#refreshNode()
     const place = { name: this.#nodeName, zone: this.#sentNode?.zone ?? '' }
     for (const key of this.#dirty) {
@@ -118,6 +129,7 @@ export class LocalView implements Disposable {
     }
     this.#revision = this.#store.revision
     this.#sync()
+    this.#tellTriggers()
     this.#release()
     return 'done'
   }
@@ -128,6 +140,13 @@ export class LocalView implements Disposable {
     this.#sink.sync({ complete })
     this.#complete = complete
     this.#owesSync = false
+  }
+
+  #tellTriggers(): void {
+    const triggers = this.#triggers
+    if (triggers.length === 0) return
+    this.#triggers = []
+    this.#onTriggered?.(triggers, this.#revision)
   }
 
   #release(): void {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { KpngError } from '@kpng/api'
+import { LocalView } from '../../view/local-view.ts'
 import { FakeBody } from './testing/body.ts'
 import { eventLine, status } from './testing/fake-api.ts'
 import { nodeJson, serviceCIDRJson, serviceJson, sliceJson } from './testing/objects.ts'
@@ -49,6 +50,42 @@ test('what the proxy does not use is not kept', async () => {
   s.api.put(web)
   await s.start()
   assert.doesNotMatch(JSON.stringify([...s.store.services()]), /managed|fieldsV1/)
+})
+
+test('[KP-9.17] of a slice’s annotations its trigger time is told once, with the change, and not kept', async () => {
+  await using s = new Subject()
+  const told: unknown[] = []
+  const sink = { setNode() {}, setService() {}, deleteService() {}, sync() {} }
+  using view = new LocalView(s.store, 'n1', sink, {
+    onTriggered: triggers => told.push(...triggers),
+    minIntervalMs: 0,
+  })
+  const at = (time: string, addresses: string[]) => {
+    const { metadata, ...rest } = sliceJson('web', addresses)
+    const annotations = { 'endpoints.kubernetes.io/last-change-trigger-time': time, other: 'x' }
+    return { ...rest, metadata: { ...metadata, annotations } }
+  }
+  const step = async (time: string, addresses: string[]) => {
+    s.api.put(at(time, addresses))
+    await s.settle()
+    view.flush()
+    return [told.splice(0), view.revision]
+  }
+  s.api.put(web, at('2001-01-01T00:00:00Z', ['10.180.0.1']))
+  await s.start()
+  view.flush()
+  const revision = view.revision
+  assert.deepEqual(told, [], 'before our time')
+  const first = await step('2100-01-01T00:00:00.123456789Z', ['10.180.0.2'])
+  assert.deepEqual(first, [[{ atMs: Date.UTC(2100, 0, 1, 0, 0, 0, 123), family: 'IPv4' }], revision + 1])
+  const again = await step('2100-01-01T00:00:01Z', ['10.180.0.2'])
+  assert.deepEqual(again, [[], revision + 1], 'an annotation alone is no change')
+  assert.deepEqual(await step('yesterday', ['10.180.0.3']), [[], revision + 2])
+  assert.doesNotMatch(JSON.stringify(s.store.slicesOf('shop/web')), /trigger|other|2100/)
+  s.api.delete(at('', []))
+  await s.settle()
+  view.flush()
+  assert.deepEqual(told, [], 'what goes has no time of its own')
 })
 
 test('with a proxy name exactly the Services of that name are served', async () => {

@@ -11,7 +11,12 @@ export interface Item {
   /** undefined: nothing of it can be used, which is the same as not being there. */
   readonly object: KubeObject | undefined
   readonly problems: readonly Problem[]
+  /** Of a slice: when that happened which made it what it is, in milliseconds since 1970, if it says so. */
+  readonly triggeredAtMs?: number | undefined
 }
+
+/** Kept by the EndpointSlice controller: the oldest change of a Pod or Service that a slice's last change is due to. */
+const TRIGGER_TIME = 'endpoints.kubernetes.io/last-change-trigger-time'
 
 /** `kind/namespace/name`: what a problem of an object is found by. */
 export const refKey = (ref: ObjectRef): string => `${ref.kind}/${ref.namespace ?? ''}/${ref.name}`
@@ -33,7 +38,21 @@ export function readItem(
     // Items of a list do not say what they are.
     { apiVersion: resource.apiVersion, kind: resource.kind },
   )
-  return { ref, object: result.outcome === 'object' ? adjust(result.object) : undefined, problems }
+  return {
+    ref,
+    object: result.outcome === 'object' ? adjust(result.object) : undefined,
+    problems,
+    triggeredAtMs: resource.kind === 'EndpointSlice' ? triggeredAtMs(value) : undefined,
+  }
+}
+
+/** undefined as well for what is no time: it is for statistics, and nothing that users write. */
+function triggeredAtMs(value: unknown): number | undefined {
+  const metadata = isRecord(value) ? value.metadata : undefined
+  const annotations = isRecord(metadata) ? metadata.annotations : undefined
+  const text = isRecord(annotations) ? annotations[TRIGGER_TIME] : undefined
+  const timeMs = typeof text === 'string' ? Date.parse(text) : Number.NaN
+  return Number.isNaN(timeMs) ? undefined : timeMs
 }
 
 /** All objects of a kind that do not say who they are count as one. */

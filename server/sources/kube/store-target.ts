@@ -17,6 +17,8 @@ export class StoreTarget {
   readonly #stored = new Map<string, ObjectRef>()
   /** Kept out by a bound of the store; tried again when something goes. */
   readonly #refused = new Map<string, { readonly object: KubeObject; readonly message: string }>()
+  /** What was set off before is late through no fault of ours. */
+  readonly #sinceMs = Date.now()
   readonly #problems = new Map<string, readonly Problem[]>()
 
   /** onProblems: told when problems may have changed; must only take note. */
@@ -81,17 +83,17 @@ export class StoreTarget {
     return this.#problems.has(key) || this.#refused.has(key)
   }
 
-  #put(key: string, { object, problems }: Item): void {
+  #put(key: string, { object, problems, triggeredAtMs = 0 }: Item): void {
     if (object === undefined) this.#forget(key)
-    else this.#set(key, object)
+    else this.#set(key, object, triggeredAtMs >= this.#sinceMs ? triggeredAtMs : undefined)
     if (problems.length === 0) this.#problems.delete(key)
     else this.#problems.set(key, problems)
   }
 
-  #set(key: string, object: KubeObject): void {
+  #set(key: string, object: KubeObject, triggeredAtMs?: number): void {
     this.#refused.delete(key)
     try {
-      this.#store.set(this.#source, object)
+      this.#store.set(this.#source, object, triggeredAtMs)
       this.#stored.set(key, object)
     } catch (error) {
       const reason = KpngError.from(error)
