@@ -115,7 +115,10 @@ export interface ServiceView {
 /** What is true of the node itself. */
 export interface NodeView {
   readonly name: string
-  /** InternalIPs then ExternalIPs of the Node's status, canonical. The first of a family is its primary address. */
+  /**
+   * An address that the user names as the node's own, then InternalIPs and ExternalIPs of the Node's status,
+   * canonical. The first of a family is the node's primary address.
+   */
   readonly addresses: readonly string[]
   /** '' when the Node has no zone label. */
   readonly zone: string

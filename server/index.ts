@@ -10,6 +10,7 @@ export type {
   SlicePort,
 } from './objects/types.ts'
 export { decide, type NodePolicy } from './select/decisions.ts'
+export type { LocalDetector } from './select/local-detector.ts'
 export { selectService } from './select/service-view.ts'
 export type { NodePlace } from './select/topology.ts'
 export { FileSource, type FileSourceOptions } from './sources/file/file-source.ts'

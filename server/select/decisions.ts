@@ -1,19 +1,19 @@
 /** What becomes of traffic to a service port, by where it comes from (the rules, apart from which endpoints). */
-import type { Family, TrafficDecision, TrafficDecisions } from '@kpng/api'
+import type { TrafficDecision, TrafficDecisions } from '@kpng/api'
+import type { PodSources } from './local-detector.ts'
 
 /** What holds for every Service on this node. */
 export interface NodePolicy {
   /** Masquerade all traffic to ClusterIPs. External traffic is not concerned. */
   readonly masqueradeAll: boolean
-  /** Whether pods can be told from other sources, in each family. */
-  readonly localDetector: { readonly [F in Family]: boolean }
+  /** Where pods can be told from other sources. */
+  readonly podSources: PodSources
+  /** false: no Service has externalIPs (kube-proxy's feature gate AllowServiceExternalIPs is off). */
+  readonly externalIPs: boolean
 }
 
-/** kube-proxy without a clusterCIDR. */
-export const NO_POLICY: NodePolicy = {
-  masqueradeAll: false,
-  localDetector: { IPv4: false, IPv6: false },
-}
+/** kube-proxy's, without a clusterCIDR. */
+export const DEFAULT_POLICY: NodePolicy = { masqueradeAll: false, podSources: {}, externalIPs: true }
 
 type Verdict = TrafficDecision['verdict']
 
@@ -26,7 +26,7 @@ export interface DecisionFacts {
   readonly cluster: Verdict
   readonly local: Verdict
   readonly masqueradeAll: boolean
-  /** Of the family. */
+  /** Pods can be told from other sources. */
   readonly localDetector: boolean
 }
 

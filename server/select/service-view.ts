@@ -3,7 +3,7 @@ import type { Family, PortEndpointsView, ServiceAddressesView, ServicePortView, 
 import { ofFamily } from '../objects/address-fields.ts'
 import type { EndpointSlice, Service, ServicePort } from '../objects/types.ts'
 import { categorize, type ListUse } from './categorize.ts'
-import { decide, NO_POLICY, type NodePolicy, verdictOf } from './decisions.ts'
+import { DEFAULT_POLICY, decide, type NodePolicy, verdictOf } from './decisions.ts'
 import { portEndpoints, usableSlices } from './endpoints.ts'
 import type { NodePlace } from './topology.ts'
 
@@ -17,7 +17,7 @@ export function selectService(
   service: Service,
   slices: Iterable<EndpointSlice>,
   node: NodePlace,
-  policy: NodePolicy = NO_POLICY,
+  policy: NodePolicy = DEFAULT_POLICY,
 ): ServiceView | undefined {
   const families = FAMILIES.filter(family => service.clusterIPs[family] !== undefined)
   if (families.length === 0 || service.headless || service.foreignProxy || service.type === 'ExternalName') {
@@ -25,7 +25,7 @@ export function selectService(
   }
   const usable = usableSlices(slices)
   const addresses: { [F in Family]?: ServiceAddressesView } = {}
-  for (const family of families) addresses[family] = addressesOf(service, family)
+  for (const family of families) addresses[family] = addressesOf(service, family, policy)
   return {
     namespace: service.namespace,
     name: service.name,
@@ -39,10 +39,10 @@ export function selectService(
   }
 }
 
-function addressesOf(service: Service, family: Family): ServiceAddressesView {
+function addressesOf(service: Service, family: Family, policy: NodePolicy): ServiceAddressesView {
   return {
     clusterIP: service.clusterIPs[family] ?? '',
-    externalIPs: ofFamily(family, service.externalIPs),
+    externalIPs: policy.externalIPs ? ofFamily(family, service.externalIPs) : [],
     loadBalancerIPs: ofFamily(family, service.loadBalancerIPs),
     sourceRanges: sourceRangesInForce(ofFamily(family, service.sourceRanges)),
   }
@@ -75,7 +75,7 @@ function portView(
         cluster: verdictOf(!all.some(it => it.inCluster), hasAnyEndpoints),
         local: verdictOf(!all.some(it => it.inLocal), hasAnyEndpoints),
         masqueradeAll: policy.masqueradeAll,
-        localDetector: policy.localDetector[family],
+        localDetector: policy.podSources[family] !== undefined,
       }),
     }
   }

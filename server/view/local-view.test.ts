@@ -151,6 +151,50 @@ describe('local view', () => {
     assert.deepEqual(used(), ['10.0.0.1', '10.0.0.2'])
   })
 
+  it('[KP-8.1.6] the node is eligible while it is known and is not to go', () => {
+    const { store, sink, view } = subject()
+    store.complete('s')
+    const steps = [aNode(), aNode({ goingAway: true }), aNode()].map(node => {
+      store.set('s', node)
+      view.flush()
+      return sink.node?.eligible
+    })
+    store.delete('s', aNode())
+    view.flush()
+    assert.deepEqual([...steps, sink.node?.eligible], [true, false, true, false])
+  })
+
+  it('[KP-4.1.9] with NodeCIDR pods are told as soon as the Node has its podCIDRs', () => {
+    const { store, sink, view } = subject({ localDetector: { mode: 'NodeCIDR' } })
+    store.set('s', aService())
+    store.set('s', aNode())
+    store.complete('s')
+    view.flush()
+    const masqueraded = () =>
+      sink.services.get('shop/web')?.ports[0]?.endpoints.IPv4?.decisions.clusterIPFromElsewhere.masquerade
+    assert.equal(masqueraded(), false)
+    sink.calls()
+    store.set('s', aNode({ podCIDRs: ['10.244.1.0/24'] }))
+    view.flush()
+    assert.deepEqual([masqueraded(), sink.calls()], [true, ['setService shop/web', 'sync']])
+  })
+
+  it('what holds for the whole node: masqueradeAll, externalIPs turned off, a bind address', () => {
+    const { store, sink, view } = subject({
+      masqueradeAll: true,
+      externalIPs: false,
+      bindAddress: '192.0.2.9',
+    })
+    store.set('s', aService({ externalIPs: ['192.0.2.1'] }))
+    store.set('s', aNode())
+    store.complete('s')
+    view.flush()
+    const web = sink.services.get('shop/web')
+    assert.equal(web?.ports[0]?.endpoints.IPv4?.decisions.clusterIPFromPod.masquerade, true)
+    assert.deepEqual(web?.addresses.IPv4?.externalIPs, [])
+    assert.deepEqual(sink.node?.addresses, ['192.0.2.9', '172.30.0.1'])
+  })
+
   it('kube-proxy 6: a ServiceCIDR takes effect when it comes', () => {
     const { store, sink, view } = subject()
     store.complete('s')

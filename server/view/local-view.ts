@@ -1,6 +1,7 @@
 import { type NodeView, type ServiceView, serviceKey, type ViewSink } from '@kpng/api'
 import { sortedUnique } from '../objects/address-fields.ts'
-import { NO_POLICY, type NodePolicy } from '../select/decisions.ts'
+import { DEFAULT_POLICY, type NodePolicy } from '../select/decisions.ts'
+import { type LocalDetector, podSources } from '../select/local-detector.ts'
 import { selectService } from '../select/service-view.ts'
 import type { NodePlace } from '../select/topology.ts'
 import type { ChangeFeed, Trigger } from '../store/changes.ts'
@@ -8,6 +9,7 @@ import { same } from '../store/same.ts'
 import type { Store } from '../store/store.ts'
 import { BoundedRunner, type WorkResult } from './bounded-runner.ts'
 import { type Clock, systemClock } from './clock.ts'
+import { nodeAddresses } from './node-addresses.ts'
 import { SLICE_MS } from './time-slice.ts'
 
 export interface LocalViewOptions {
@@ -18,8 +20,14 @@ export interface LocalViewOptions {
    * since then is the delay, once the sink has done as told. Must only take note.
    */
   readonly onTriggered?: (triggers: readonly Trigger[], revision: number) => void
-  /** Default: nothing masqueraded but what must be, and no way to tell pods from others. */
-  readonly policy?: NodePolicy
+  /** All traffic to ClusterIPs is masqueraded. Default false. */
+  readonly masqueradeAll?: boolean
+  /** How pods are told from other sources. Default: they are not. */
+  readonly localDetector?: LocalDetector | undefined
+  /** false: externalIPs of Services are not served. Default true. */
+  readonly externalIPs?: boolean
+  /** The node's primary address in its family, canonical. Default, and where unspecified (0.0.0.0): as the Node says. */
+  readonly bindAddress?: string
   readonly clock?: Clock
 }
 
@@ -37,7 +45,8 @@ export class LocalView implements Disposable {
   readonly #store: Store
   readonly #nodeName: string
   readonly #sink: ViewSink
-  readonly #policy: NodePolicy
+  readonly #localDetector: LocalDetector | undefined
+  readonly #bindAddress: string
   readonly #onTriggered: LocalViewOptions['onTriggered']
   readonly #clock: Clock
   readonly #feed: ChangeFeed
@@ -46,6 +55,7 @@ export class LocalView implements Disposable {
   /** Services to look at; what a failed batch left stays. */
   readonly #dirty = new Set<string>()
   #sentNode: NodeView | undefined
+  #policy: NodePolicy
   #revision = 0
   #owesSync = false
   /** The sink has had a sync that was complete: so are all that follow. */
@@ -60,7 +70,13 @@ export class LocalView implements Disposable {
     this.#store = store
     this.#nodeName = canonicalNodeName(nodeName)
     this.#sink = sink
-    this.#policy = options.policy ?? NO_POLICY
+    this.#localDetector = options.localDetector
+    this.#bindAddress = options.bindAddress ?? ''
+    this.#policy = {
+      masqueradeAll: options.masqueradeAll ?? DEFAULT_POLICY.masqueradeAll,
+      podSources: podSources(options.localDetector, []),
+      externalIPs: options.externalIPs ?? DEFAULT_POLICY.externalIPs,
+    }
     this.#onTriggered = options.onTriggered
     this.#clock = options.clock ?? systemClock
     this.#runner = new BoundedRunner(() => this.#run(), options.minIntervalMs ?? 10, this.#clock)
@@ -156,21 +172,28 @@ export class LocalView implements Disposable {
   }
 
   #refreshNode(): void {
+    this.#refreshPolicy()
     const before = this.#sentNode
     const node = this.#nodeView()
     if (before !== undefined && same(before, node)) return
     // Hints are read against the zone: another zone may select other endpoints of any Service.
-    if (before === undefined || before.zone !== node.zone)
-      for (const key of this.#allKeys()) this.#dirty.add(key)
+    if (before === undefined || before.zone !== node.zone) this.#touchAll()
     this.#owesSync = true
     this.#sink.setNode(node)
     this.#sentNode = node
   }
 
-  #allKeys(): Set<string> {
-    const keys = new Set(this.#sent.keys())
-    for (const service of this.#store.services()) keys.add(serviceKey(service))
-    return keys
+  /** Pods may become known by the Node's podCIDRs, which come when they come. */
+  #refreshPolicy(): void {
+    const known = podSources(this.#localDetector, this.#store.node(this.#nodeName)?.podCIDRs ?? [])
+    if (same(known, this.#policy.podSources)) return
+    this.#policy = { ...this.#policy, podSources: known }
+    this.#touchAll()
+  }
+
+  #touchAll(): void {
+    for (const key of this.#sent.keys()) this.#dirty.add(key)
+    for (const service of this.#store.services()) this.#dirty.add(serviceKey(service))
   }
 
   #refresh(key: string, place: NodePlace): void {
@@ -193,7 +216,7 @@ export class LocalView implements Disposable {
     const node = this.#store.node(this.#nodeName)
     return {
       name: this.#nodeName,
-      addresses: node?.addresses ?? [],
+      addresses: nodeAddresses(this.#bindAddress, node?.addresses ?? []),
       zone: node?.zone ?? '',
       serviceCIDRs: sortedUnique([...this.#store.serviceCIDRs()].flatMap(it => it.cidrs)),
       eligible: node !== undefined && !node.goingAway,
