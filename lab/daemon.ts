@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process'
 import { closeSync, openSync, readFileSync } from 'node:fs'
 import { KpngError } from '@kpng/api'
-import { enterArgv, type Place } from './place.ts'
+import { enterArgv, type LoosePlace } from './place.ts'
 import { identify, type ProcessIdentity } from './process-identity.ts'
 
 /**
@@ -11,7 +11,7 @@ import { identify, type ProcessIdentity } from './process-identity.ts'
 export async function startDaemon(
   argv: readonly string[],
   log: string,
-  { place, env }: { place: Place; env?: NodeJS.ProcessEnv },
+  { place, env }: { place: LoosePlace; env?: NodeJS.ProcessEnv },
 ): Promise<ProcessIdentity> {
   const [command = '', ...args] = enterArgv(place, argv)
   const output = openSync(log, 'a', 0o640)

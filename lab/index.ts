@@ -1,4 +1,11 @@
 export { type Agents, noAgents, realAgents } from './agents.ts'
+export type { ApiResponse, RequestOptions } from './control-plane/api-client.ts'
+export {
+  ControlPlane,
+  type ControlPlaneOptions,
+  type Identity,
+  type KubectlOptions,
+} from './control-plane/control-plane.ts'
 export { type ApplyOptions, type LabReport, labApply, labDown, labUp, type UpOptions } from './lab.ts'
 export { type LabSummary, listLabs } from './list.ts'
 export { checkLabName } from './names.ts'

@@ -13,6 +13,9 @@ export interface Place {
   readonly cgroup: string
 }
 
+/** The same for processes that need not be in a cgroup of their own: null is that of whoever starts them. */
+export type LoosePlace = Pick<Place, 'netns'> & { readonly cgroup: string | null }
+
 export const nodePlace = (state: LabState, node: string): Place => ({
   netns: nodeNetns(state.name, node),
   cgroup: nodeCgroup(state.cgroup, node),
@@ -27,15 +30,14 @@ export const podNetnsOf = (state: LabState, address: string, pod: PodState): str
   pod.inNode && pod.node !== null ? nodeNetns(state.name, pod.node) : podNetns(state.name, address)
 
 /** Only the network namespace changes: files, mounts and users stay the host's. */
-const enterNetns = (place: Place, argv: readonly string[]): readonly string[] =>
+const enterNetns = (place: LoosePlace, argv: readonly string[]): readonly string[] =>
   place.netns === null ? argv : ['nsenter', `--net=${netnsPath(place.netns)}`, '--', ...argv]
 
 /** The command line that starts argv in that place, for spawn. */
-export const enterArgv = (place: Place, argv: readonly string[]): string[] => [
-  'sh',
-  '-c',
-  'echo 0 > "$0" && exec "$@"',
-  join(place.cgroup, 'cgroup.procs'),
+export const enterArgv = (place: LoosePlace, argv: readonly string[]): string[] => [
+  ...(place.cgroup === null
+    ? []
+    : ['sh', '-c', 'echo 0 > "$0" && exec "$@"', join(place.cgroup, 'cgroup.procs')]),
   ...enterNetns(place, argv),
 ]
 

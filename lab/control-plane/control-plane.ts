@@ -1,0 +1,342 @@
+import { mkdirSync, mkdtempSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { KpngError } from '@kpng/api'
+import { logTail, startDaemon } from '../daemon.ts'
+import { netnsPath } from '../names.ts'
+import { identify, isAlive, killProcesses, type ProcessIdentity, signalProcess } from '../process-identity.ts'
+import { runCommand } from '../run-command.ts'
+import { ApiClient, type ApiResponse, type RequestOptions } from './api-client.ts'
+import { controlPlaneBinaries } from './binaries.ts'
+import { CertificateAuthority } from './certificates.ts'
+import { kubeconfig } from './kubeconfig.ts'
+import { makeOwnNetns } from './own-netns.ts'
+import { apiServerCommand, apiServerUrl, askEtcd, etcdCommand, until } from './processes.ts'
+import { type ControlPlaneRecord, readRecord, writeRecord } from './record.ts'
+import { removeControlPlane, removeOrphans, temporaryPrefix } from './remove.ts'
+import { signToken } from './token.ts'
+
+export interface ControlPlaneOptions {
+  /** Name below /run/netns where it runs; the address must be there. Default: one of its own, with the address. */
+  readonly netns?: string
+  /** What the API server listens on and what the endpoint of default/kubernetes is; not loopback. */
+  readonly address?: string
+  /** Default: 6443. */
+  readonly port?: number
+  /** One of each family at most. Default: 10.96.0.0/16 and fd00:10:96::/112. */
+  readonly serviceCIDRs?: readonly string[]
+  /** `first-last`. Default: 30000-32767. */
+  readonly nodePorts?: string
+  /** cgroup2 directory of its processes. Default: this process's. */
+  readonly cgroup?: string
+  /** More flags of kube-apiserver; one given twice counts as the last says. */
+  readonly apiServerArguments?: readonly string[]
+  /** Where its files are. Default: a temporary directory. */
+  readonly directory?: string
+  /**
+   * It goes on when this process ends, and is removed by whoever opens it and disposes of it. Default: the kernel
+   * ends it with this process, and the next start removes what is left.
+   */
+  readonly outlives?: boolean
+}
+
+/** Who a kubeconfig is for. */
+export type Identity =
+  | { readonly user: string; readonly groups?: readonly string[] }
+  | {
+      /** It must exist. */
+      readonly serviceAccount: string
+      readonly namespace: string
+      /** Default: an hour. */
+      readonly lifetimeSeconds?: number
+    }
+
+export interface KubectlOptions {
+  readonly input?: string
+  /** Default: the administrator's. */
+  readonly kubeconfig?: string
+}
+
+const defaultAddress = '172.31.255.1'
+const readyTimeoutMs = 60_000
+
+/** A real etcd and a real API server (RBAC, service account tokens, ServiceCIDRs), without controllers. */
+export class ControlPlane implements AsyncDisposable {
+  readonly directory: string
+  readonly url: string
+  readonly netns: string
+  /** Path of the certificate authority's certificate, PEM. */
+  readonly ca: string
+  /** Path of a kubeconfig with all rights. */
+  readonly adminKubeconfig: string
+  readonly #record: ControlPlaneRecord
+  readonly #authority: CertificateAuthority
+  #client: ApiClient | undefined
+  #kubeconfigs = 0
+
+  private constructor(directory: string, record: ControlPlaneRecord) {
+    this.directory = directory
+    this.#record = record
+    this.#authority = new CertificateAuthority(join(directory, 'pki'))
+    this.url = apiServerUrl(record)
+    this.netns = record.netns
+    this.ca = this.#authority.certificate
+    this.adminKubeconfig = join(directory, 'admin.kubeconfig')
+  }
+
+  /** Ready on return. What former runs have left, whose process has died, is removed first. Throws unsupported, io. */
+  static async start(options: ControlPlaneOptions = {}): Promise<ControlPlane> {
+    controlPlaneBinaries()
+    await removeOrphans()
+    const directory = options.directory ?? mkdtempSync(join(tmpdir(), temporaryPrefix))
+    const { address = defaultAddress, netns } = options
+    const record: ControlPlaneRecord = {
+      version: 1,
+      owner: options.outlives === true ? null : (identify(process.pid) ?? null),
+      netns: netns ?? `kpng-cp${process.pid.toString(36)}${directory.slice(-6).toLowerCase()}`,
+      ownsNetns: netns === undefined,
+      cgroup: options.cgroup ?? null,
+      address,
+      port: options.port ?? 6443,
+      serviceCIDRs: options.serviceCIDRs ?? ['10.96.0.0/16', 'fd00:10:96::/112'],
+      nodePorts: options.nodePorts ?? '30000-32767',
+      apiServerArguments: options.apiServerArguments ?? [],
+    }
+    writeRecord(directory, record)
+    const controlPlane = new ControlPlane(directory, record)
+    try {
+      if (record.ownsNetns) await makeOwnNetns(record.netns, address)
+      await Promise.all([controlPlane.#makeCredentials(), controlPlane.#startEtcd()])
+      await controlPlane.startApiServer()
+      return controlPlane
+    } catch (reason) {
+      await controlPlane[Symbol.asyncDispose]()
+      throw reason
+    }
+  }
+
+  /** One that another process has started. undefined when there is none in that directory. */
+  static open(directory: string): ControlPlane | undefined {
+    const record = readRecord(directory)
+    return record === undefined ? undefined : new ControlPlane(directory, record)
+  }
+
+  /** Does nothing when it runs. Ready on return. */
+  async startApiServer(): Promise<void> {
+    const running = this.#record.apiServer
+    if (running === undefined || !isAlive(running)) {
+      const pki = this.#authority.directory
+      const files = {
+        authority: this.#authority,
+        serving: { certificate: join(pki, 'kube-apiserver.crt'), key: join(pki, 'kube-apiserver.key') },
+        signing: { key: this.#signingKey, publicKey: join(pki, 'service-account.pub') },
+      }
+      const command = apiServerCommand(
+        controlPlaneBinaries()['kube-apiserver'],
+        this.directory,
+        this.#record,
+        files,
+      )
+      this.#record.apiServer = await this.#startDaemon(command, 'kube-apiserver')
+      writeRecord(this.directory, this.#record)
+    }
+    await until(() => this.#isReady(), readyTimeoutMs, 'the API server is not ready')
+  }
+
+  /** As a crash would: connections are cut, nothing is said to anybody. */
+  async killApiServer(): Promise<void> {
+    const { apiServer } = this.#record
+    if (apiServer !== undefined) await killProcesses([apiServer])
+  }
+
+  /** Killed and started again: caches of the server begin anew. Ready on return. */
+  async restartApiServer(): Promise<void> {
+    await this.killApiServer()
+    await this.startApiServer()
+  }
+
+  /** SIGSTOP: connections stay and nobody answers. */
+  freezeApiServer(): void {
+    this.#signalApiServer('SIGSTOP')
+  }
+
+  thawApiServer(): void {
+    this.#signalApiServer('SIGCONT')
+  }
+
+  #signalApiServer(signal: NodeJS.Signals): void {
+    const { apiServer } = this.#record
+    if (apiServer === undefined || !signalProcess(apiServer, signal))
+      throw new KpngError('not-found', 'the API server does not run')
+  }
+
+  /**
+   * Etcd forgets all revisions but the last, which it gives. The API server itself still remembers recent ones for
+   * watches: they are refused with 410 once it has been restarted, pages of lists at once.
+   */
+  async compactEtcd(): Promise<number> {
+    const answer = await askEtcd(this.directory, '/v3/kv/range', { key: 'AA==', count_only: true })
+    const revision = revisionOf(answer)
+    await askEtcd(this.directory, '/v3/kv/compaction', { revision: `${revision}`, physical: true })
+    return revision
+  }
+
+  /** A request as administrator. Throws io where the server does not answer; a refusal is an answer. */
+  request(method: string, path: string, options?: RequestOptions): Promise<ApiResponse> {
+    this.#client ??= new ApiClient({
+      url: this.url,
+      netns: this.netns,
+      ca: this.ca,
+      certificate: join(this.#authority.directory, 'admin.crt'),
+      key: join(this.#authority.directory, 'admin.key'),
+    })
+    return this.#client.request(method, path, options)
+  }
+
+  /** Runs kubectl beside the API server and gives its standard output. Throws io with what it said. */
+  async kubectl(args: readonly string[], options: KubectlOptions = {}): Promise<string> {
+    const [command, ...words] = this.kubectlCommand(args, options.kubeconfig)
+    const { exitCode, stdout, stderr } = await runCommand([command ?? '', ...words], {
+      input: options.input ?? '',
+    })
+    if (exitCode === 0) return stdout
+    throw new KpngError('io', `kubectl ${args.join(' ')}: exit ${exitCode}: ${stderr.trim()}`)
+  }
+
+  /** The command line of a kubectl in the right namespace. */
+  kubectlCommand(args: readonly string[], config = this.adminKubeconfig): string[] {
+    return [
+      ...['nsenter', `--net=${netnsPath(this.netns)}`, '--', controlPlaneBinaries().kubectl],
+      ...['--kubeconfig', config, '--cache-dir', join(this.directory, 'kubectl-cache'), ...args],
+    ]
+  }
+
+  /** Writes a kubeconfig and gives its path; each call makes another. */
+  async kubeconfigFor(identity: Identity): Promise<string> {
+    const stem = `client-${this.#kubeconfigs++}-${process.pid}`
+    const credentials =
+      'user' in identity
+        ? await this.#authority.client(stem, {
+            commonName: identity.user,
+            organizations: identity.groups ?? [],
+          })
+        : {
+            token: await this.tokenFor(identity.namespace, identity.serviceAccount, identity.lifetimeSeconds),
+          }
+    const path = join(this.directory, `${stem}.kubeconfig`)
+    writeFileSync(path, kubeconfig({ url: this.url, ca: this.ca }, credentials), { mode: 0o600 })
+    return path
+  }
+
+  /** A kubeconfig that names a file for the token: write the file anew (`writeToken`) to rotate it. */
+  kubeconfigWithTokenFile(tokenFile: string): string {
+    const path = join(this.directory, `client-${this.#kubeconfigs++}-${process.pid}.kubeconfig`)
+    writeFileSync(path, kubeconfig({ url: this.url, ca: this.ca }, { tokenFile }), { mode: 0o600 })
+    return path
+  }
+
+  /** Puts a new token of a service account into a file, by rename. */
+  async writeToken(
+    file: string,
+    namespace: string,
+    serviceAccount: string,
+    lifetimeSeconds?: number,
+  ): Promise<void> {
+    writeFileSync(`${file}.new`, await this.tokenFor(namespace, serviceAccount, lifetimeSeconds), {
+      mode: 0o600,
+    })
+    renameSync(`${file}.new`, file)
+  }
+
+  /**
+   * A token bound to a service account, as TokenRequest makes it, of any lifetime, also a negative one: the API server
+   * forgives a minute, and for ten seconds it remembers a token that it has accepted. Throws not-found.
+   */
+  async tokenFor(namespace: string, name: string, lifetimeSeconds = 3_600): Promise<string> {
+    const path = `/api/v1/namespaces/${namespace}/serviceaccounts/${name}`
+    const { status, body } = await this.request('GET', path)
+    const uid = (body as { metadata?: { uid?: string } }).metadata?.uid
+    if (status !== 200 || uid === undefined)
+      throw new KpngError('not-found', `service account ${namespace}/${name}: ${status}`)
+    const now = Math.floor(Date.now() / 1_000)
+    const key = readFileSync(this.#signingKey, 'utf8')
+    return signToken(key, { namespace, name, uid }, { now, lifetime: lifetimeSeconds })
+  }
+
+  /** What a process has written, its end. */
+  logTail(process: 'etcd' | 'kube-apiserver', lines?: number): string {
+    return logTail(join(this.directory, `${process}.log`), lines)
+  }
+
+  /** Lets go of what this process holds; the control plane goes on. */
+  async close(): Promise<void> {
+    await this.#client?.[Symbol.asyncDispose]()
+    this.#client = undefined
+  }
+
+  /** Ends it and removes all of it. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close()
+    await removeControlPlane(this.directory)
+  }
+
+  get #signingKey(): string {
+    return join(this.#authority.directory, 'service-account.key')
+  }
+
+  async #makeCredentials(): Promise<void> {
+    const { directory } = this.#authority
+    mkdirSync(directory, { recursive: true, mode: 0o700 })
+    await CertificateAuthority.create(directory)
+    const names = ['kubernetes', 'kubernetes.default', 'kubernetes.default.svc', 'localhost']
+    const addresses = [this.#record.address, '127.0.0.1', '::1']
+    const [admin] = await Promise.all([
+      this.#authority.client('admin', { commonName: 'admin', organizations: ['system:masters'] }),
+      this.#authority.server('kube-apiserver', names, addresses),
+      this.#authority.signingKey('service-account'),
+    ])
+    writeFileSync(this.adminKubeconfig, kubeconfig({ url: this.url, ca: this.ca }, admin), { mode: 0o600 })
+  }
+
+  async #startEtcd(): Promise<void> {
+    const command = etcdCommand(controlPlaneBinaries().etcd, this.directory)
+    const etcd = await this.#startDaemon(command, 'etcd')
+    this.#record.etcd = etcd
+    writeRecord(this.directory, this.#record)
+    const answers = async (): Promise<boolean> => {
+      this.#requireAlive(etcd, 'etcd')
+      return await askEtcd(this.directory, '/v3/kv/range', { key: 'AA==' }).then(
+        () => true,
+        () => false,
+      )
+    }
+    await until(answers, readyTimeoutMs, 'etcd does not answer')
+  }
+
+  #startDaemon(command: readonly string[], name: string): Promise<ProcessIdentity> {
+    // The kernel ends it with the process that starts it, whatever ends that one.
+    const bound = this.#record.owner === null ? [] : ['setpriv', '--pdeathsig', 'KILL', '--']
+    return startDaemon([...bound, ...command], join(this.directory, `${name}.log`), {
+      place: { netns: this.netns, cgroup: this.#record.cgroup },
+    })
+  }
+
+  async #isReady(): Promise<boolean> {
+    if (this.#record.apiServer !== undefined) this.#requireAlive(this.#record.apiServer, 'kube-apiserver')
+    return await this.request('GET', '/readyz', { timeoutMs: 5_000 }).then(
+      ({ status }) => status === 200,
+      () => false,
+    )
+  }
+
+  #requireAlive(process: ProcessIdentity, name: 'etcd' | 'kube-apiserver'): void {
+    if (!isAlive(process)) throw new KpngError('io', `${name} has ended; its log ends: ${this.logTail(name)}`)
+  }
+}
+
+/** The revision that an answer of etcd was made at. */
+function revisionOf(answer: unknown): number {
+  const revision = (answer as { header?: { revision?: string } }).header?.revision
+  if (revision === undefined) throw new KpngError('io', 'etcd did not say its revision')
+  return Number(revision)
+}
