@@ -44,7 +44,7 @@ describe('addresses', () => {
     ['1:2:3:4:5:6:7.8.9.10', '1:2:3:4:5:6:708:90a'],
   ]
   for (const [text, canonical] of good) {
-    it(`kube-proxy 1: ${text} is ${canonical}`, () => assert.equal(canonicalIP(text), canonical))
+    it(`[KP-1.14] ${text} is ${canonical}`, () => assert.equal(canonicalIP(text), canonical))
   }
 
   const bad = [
@@ -82,8 +82,7 @@ describe('addresses', () => {
     '99999999.1.1.1',
   ]
   for (const text of bad) {
-    it(`kube-proxy 1: ${JSON.stringify(text)} is no address`, () =>
-      assert.equal(canonicalIP(text), undefined))
+    it(`[KP-1.14] ${JSON.stringify(text)} is no address`, () => assert.equal(canonicalIP(text), undefined))
   }
 
   it('an IPv4-mapped address is IPv4 in family and bytes', () => {
@@ -160,7 +159,7 @@ describe('CIDRs', () => {
     ['x/8', undefined],
   ]
   for (const [text, canonical] of table) {
-    it(`${text} is ${canonical ?? 'no CIDR'}`, () => assert.equal(canonicalCIDR(text), canonical))
+    it(`[KP-1.14] ${text} is ${canonical ?? 'no CIDR'}`, () => assert.equal(canonicalCIDR(text), canonical))
   }
 
   it('contains its own addresses only', () => {

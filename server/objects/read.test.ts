@@ -95,7 +95,7 @@ describe('identity', () => {
 })
 
 describe('Service', () => {
-  it('keeps what the proxy uses, canonical', () => {
+  it('[KP-1.11 KP-1.14] keeps what the proxy uses, canonical', () => {
     const { object, problems } = service(
       {
         type: 'LoadBalancer',
@@ -166,7 +166,7 @@ describe('Service', () => {
     ['an IPv4-mapped clusterIP is IPv4', { clusterIP: '::ffff:10.96.0.1' }, { IPv4: '10.96.0.1' }],
   ]
   for (const [title, spec, expected] of families) {
-    it(`kube-proxy 1, family view: ${title}`, () =>
+    it(`[KP-1.5 KP-1.6] addresses by family: ${title}`, () =>
       assert.deepEqual(service(spec).object.clusterIPs, expected))
   }
 
@@ -200,6 +200,13 @@ describe('Service', () => {
       {},
     ],
     [
+      '[KP-1.10] an externalIP that is none',
+      { clusterIP: '10.96.0.1', externalIPs: ['192.0.2.1', 'x', '2001:db8::1'] },
+      'spec.externalIPs[1]: is not an IP address: "x": ignored',
+      'externalIPs',
+      ['192.0.2.1', '2001:db8::1'],
+    ],
+    [
       'a loopback externalIP',
       { clusterIP: '10.96.0.1', externalIPs: ['127.0.0.1', '192.0.2.1'] },
       'spec.externalIPs[0]: is no address for this (loopback): "127.0.0.1": ignored',
@@ -207,7 +214,7 @@ describe('Service', () => {
       ['192.0.2.1'],
     ],
     [
-      'a bad source range',
+      '[KP-1.11] a bad source range',
       { clusterIP: '10.96.0.1', loadBalancerSourceRanges: ['10.0.0.0/8', '10.0.0.1'] },
       'spec.loadBalancerSourceRanges[1]: is not a CIDR: "10.0.0.1": ignored',
       'sourceRanges',
@@ -235,7 +242,7 @@ describe('Service', () => {
       [],
     ],
     [
-      'two ports of one name and protocol',
+      '[KP-1.15] two ports of one name and protocol',
       { clusterIP: '10.96.0.1', ports: [{ port: 80 }, { port: 81 }] },
       'spec.ports[1]: a second port "" with protocol TCP: the last one is used',
       'ports',
@@ -268,7 +275,7 @@ describe('Service', () => {
     })
   }
 
-  it('kube-proxy 4.3: the affinity timeout is 10800 s when none is given', () => {
+  it('[KP-4.3.2] the affinity timeout is 10800 s when none is given', () => {
     assert.equal(
       service({ clusterIP: '10.96.0.1', sessionAffinity: 'ClientIP' }).object.affinityTimeoutSeconds,
       10800,
@@ -287,13 +294,78 @@ describe('Service', () => {
     ['no type with externalIPs', { externalIPs: ['192.0.2.1'] }, true],
   ]
   for (const [title, spec, expected] of external) {
-    it(`kube-proxy 1, externalTrafficPolicy Local counts for ${title}: ${expected}`, () => {
+    it(`[KP-1.12] externalTrafficPolicy Local counts for ${title}: ${expected}`, () => {
       const { object } = service({ clusterIP: '10.96.0.1', externalTrafficPolicy: 'Local', ...spec })
       assert.equal(object.externalLocal, expected)
     })
   }
 
-  it('kube-proxy 1, LB VIPs: ipMode Proxy and hostnames are ignored', () => {
+  it('[KP-1.12] internalTrafficPolicy Local always counts', () => {
+    for (const type of ['ClusterIP', 'NodePort', 'LoadBalancer']) {
+      const { object } = service({ type, clusterIP: '10.96.0.1', internalTrafficPolicy: 'Local' })
+      assert.deepEqual([object.internalLocal, object.externalLocal], [true, false])
+    }
+  })
+
+  const missing = 'spec.healthCheckNodePort: is missing: load balancers cannot ask this node for its health'
+  const health: [string, object, number, string[]][] = [
+    ['LoadBalancer, Local', { healthCheckNodePort: 32_000 }, 32_000, []],
+    ['policy Cluster', { healthCheckNodePort: 32_000, externalTrafficPolicy: 'Cluster' }, 0, []],
+    ['type NodePort', { healthCheckNodePort: 32_000, type: 'NodePort' }, 0, []],
+    ['0', { healthCheckNodePort: 0 }, 0, [missing]],
+    ['none', {}, 0, [missing]],
+    [
+      'a bad one',
+      { healthCheckNodePort: 70_000 },
+      0,
+      ['spec.healthCheckNodePort: must be a whole number from 0 to 65535, is 70000: ignored'],
+    ],
+  ]
+  for (const [title, spec, expected, complaints] of health) {
+    it(`[KP-1.13] healthCheckNodePort: ${title}`, () => {
+      const { object, problems } = service({
+        type: 'LoadBalancer',
+        clusterIP: '10.96.0.1',
+        externalTrafficPolicy: 'Local',
+        ...spec,
+      })
+      assert.deepEqual([object.healthCheckNodePort, problems], [expected, complaints])
+    })
+  }
+
+  it('[KP-1.8 KP-3.6 KP-14.13] fields that a proxy does not look at make no difference', () => {
+    const spec = { type: 'LoadBalancer', clusterIP: '10.96.0.1', ports: [{ port: 80, nodePort: 30_080 }] }
+    const status = { loadBalancer: { ingress: [{ ip: '203.0.113.1' }] } }
+    const plain = service(spec, { status })
+    const full = service(
+      {
+        ...spec,
+        ports: [{ port: 80, nodePort: 30_080, targetPort: 'web', appProtocol: 'http' }],
+        selector: { app: 'web' },
+        trafficDistribution: 'PreferSameZone',
+        loadBalancerClass: 'example.com/lb',
+        loadBalancerIP: '203.0.113.9',
+        allocateLoadBalancerNodePorts: false,
+        publishNotReadyAddresses: true,
+      },
+      {
+        metadata: {
+          name: 'web',
+          namespace: 'shop',
+          annotations: {
+            'service.beta.kubernetes.io/load-balancer-source-ranges': '10.0.0.0/8',
+            'service.kubernetes.io/topology-mode': 'Auto',
+          },
+        },
+        status: {
+          loadBalancer: { ingress: [{ ip: '203.0.113.1', ports: [{ port: 443, protocol: 'TCP' }] }] },
+        },
+      },
+    )
+    assert.deepEqual(full, plain)
+  })
+
+  it('[KP-1.9] load balancer addresses: ipMode Proxy and hostnames are ignored', () => {
     const ingress = [
       { ip: '203.0.113.1' },
       { ip: '203.0.113.2', ipMode: 'VIP' },
@@ -310,7 +382,7 @@ describe('Service', () => {
     assert.deepEqual(problems, [])
   })
 
-  it('kube-proxy 1: any value of the service-proxy-name label gives it away', () => {
+  it('[KP-1.1] any value of the service-proxy-name label gives it away', () => {
     const metadata = { name: 'web', labels: { 'service.kubernetes.io/service-proxy-name': '' } }
     assert.equal(service({ clusterIP: '10.96.0.1' }, { metadata }).object.foreignProxy, true)
   })
@@ -326,13 +398,13 @@ describe('EndpointSlice', () => {
     ['terminating', { ready: false, serving: true, terminating: true }, [false, true, true]],
   ]
   for (const [title, value, [ready, serving, terminating]] of conditions) {
-    it(`kube-proxy 2: conditions ${title}`, () => {
+    it(`[KP-2.6 KP-14.5] conditions ${title}`, () => {
       const { object } = slice({ endpoints: [{ addresses: ['10.0.0.1'], conditions: value }] })
       assert.deepEqual(object.endpoints, [{ address: '10.0.0.1', ready, serving, terminating }])
     })
   }
 
-  it('keeps what the proxy uses of an endpoint', () => {
+  it('[KP-2.5 KP-2.9] keeps what the proxy uses of an endpoint', () => {
     const { object, problems } = slice({
       endpoints: [
         {
@@ -360,7 +432,7 @@ describe('EndpointSlice', () => {
     ])
   })
 
-  it('kube-proxy 2: a port without name, without number or with number 0 is ignored, the name "" is one', () => {
+  it('[KP-2.4] a port without name, without number or with number 0 is ignored, the name "" is one', () => {
     const { object, problems } = slice({
       ports: [
         { port: 1 },
@@ -376,6 +448,19 @@ describe('EndpointSlice', () => {
       'ports[1].port: is missing: the port is ignored',
       'ports[4].port: is missing: the port is ignored',
     ])
+  })
+
+  it('bad IPv6 addresses are left out too', () => {
+    const addresses = ['::1', 'fe80::1', 'ff02::1', '::', '10.0.0.1', '::ffff:10.0.0.1', 'fd00::1']
+    const { object, problems } = slice({
+      addressType: 'IPv6',
+      endpoints: addresses.map(it => ({ addresses: [it] })),
+    })
+    assert.deepEqual(
+      object.endpoints.map(it => it.address),
+      ['fd00::1'],
+    )
+    assert.equal(problems.length, 1)
   })
 
   it('bad addresses are left out with one complaint a slice', () => {
@@ -399,12 +484,12 @@ describe('EndpointSlice', () => {
     ])
   })
 
-  it('kube-proxy 2: an endpoint without address is ignored', () => {
+  it('[KP-2.5] an endpoint without address is ignored', () => {
     const { object, problems } = slice({ endpoints: [{ addresses: [] }, {}, { addresses: null }] })
     assert.deepEqual([object.endpoints, problems], [[], []])
   })
 
-  it('kube-proxy 2: missing or empty service-name label is reported, a headless one is no concern', () => {
+  it('[KP-2.2] missing or empty service-name label is reported, a headless one is no concern', () => {
     const problem = 'metadata.labels["kubernetes.io/service-name"]: is missing: no Service uses the slice'
     assert.deepEqual(slice({}, null).problems, [problem])
     assert.deepEqual(slice({}, { 'kubernetes.io/service-name': '' }).problems, [problem])
@@ -412,7 +497,7 @@ describe('EndpointSlice', () => {
     assert.deepEqual([headless.problems, headless.object.headless], [[], true])
   })
 
-  it('kube-proxy 2: FQDN is ignored silently, a missing or unknown addressType with a word', () => {
+  it('[KP-2.1] FQDN is ignored silently, a missing or unknown addressType with a word', () => {
     const metadata = { name: 'a', labels: { 'kubernetes.io/service-name': 'a' } }
     const type = { apiVersion: 'discovery.k8s.io/v1', kind: 'EndpointSlice', metadata }
     assert.deepEqual(read({ ...type, addressType: 'FQDN' }), { object: undefined, problems: [] })
@@ -424,7 +509,7 @@ describe('EndpointSlice', () => {
 })
 
 describe('Node and ServiceCIDR', () => {
-  it('a Node keeps its addresses (InternalIPs first), zone and lab annotations', () => {
+  it('[KP-5.9] a Node keeps its addresses (InternalIPs first), zone and lab annotations', () => {
     const { object, problems } = read({
       apiVersion: 'v1',
       kind: 'Node',
@@ -457,7 +542,29 @@ describe('Node and ServiceCIDR', () => {
     assert.deepEqual(problems, ['status.addresses[3].address: is not an IP address: "bad": ignored'])
   })
 
-  it('a ServiceCIDR keeps its CIDRs', () => {
+  const taint = (key: string) => ({ spec: { taints: [{ key, effect: 'NoSchedule', value: '1' }] } })
+  const leaving: [string, object, boolean][] = [
+    ['another taint', taint('node.kubernetes.io/unschedulable'), false],
+    ['the taint of the cluster autoscaler', taint('ToBeDeletedByClusterAutoscaler'), true],
+    [
+      'that taint without value, with another effect',
+      { spec: { taints: [{ key: 'a' }, { key: 'ToBeDeletedByClusterAutoscaler', effect: 'NoExecute' }] } },
+      true,
+    ],
+    [
+      'a deletionTimestamp',
+      { metadata: { name: 'n1', deletionTimestamp: '2026-01-01T00:00:00Z', finalizers: ['a/b'] } },
+      true,
+    ],
+  ]
+  for (const [title, fields, expected] of leaving) {
+    it(`[KP-8.1.6] a Node with ${title} is ${expected ? '' : 'not '}going away`, () => {
+      const { object } = read({ apiVersion: 'v1', kind: 'Node', metadata: { name: 'n1' }, ...fields })
+      assert.equal((object as Node).goingAway, expected)
+    })
+  }
+
+  it('[KP-1.4] a ServiceCIDR keeps its CIDRs', () => {
     const { object } = read({
       apiVersion: 'networking.k8s.io/v1',
       kind: 'ServiceCIDR',

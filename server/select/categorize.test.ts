@@ -45,58 +45,86 @@ function lists(words: string[], use: ListUse) {
   return { cluster: pick('inCluster'), local: pick('inLocal'), any: view.hasAnyEndpoints }
 }
 
-describe('kube-proxy 3, which endpoints', () => {
+describe('which endpoints', () => {
   const cases: [string, ListUse, string[], string, string, boolean][] = [
-    ['3.2: the cluster list is the ready ones', CLUSTER, ['r', 'r@', 'u', 'p', 't', 'd'], 'r r@', '', true],
     [
-      '3.2: none ready: all that serve while terminating',
+      '[KP-3.2] the cluster list is the ready ones',
+      CLUSTER,
+      ['r', 'r@', 'u', 'p', 't', 'd'],
+      'r r@',
+      '',
+      true,
+    ],
+    [
+      '[KP-3.2 KP-14.4] none ready: all that serve while terminating',
       CLUSTER,
       ['u', 'p', 't', 't@', 'd'],
       't t@',
       '',
       true,
     ],
-    ['3.2: serving, not ready, not terminating is never used', CLUSTER, ['p', 'p@'], '', '', false],
-    ['3.2: hints are ignored in the terminating fallback', CLUSTER, ['t/b', 't/a'], 't/b t/a', '', true],
-    ['3.2: the cluster list is narrowed to the zone', CLUSTER, ['r/a', 'r/b', 'r@/b'], 'r/a', '', true],
-    ['3.2: the cluster list is narrowed to the node', CLUSTER, ['r=n1', 'r=n2'], 'r=n1', '', true],
-    ['3.3: the local list is the ready ones here', LOCAL, ['r', 'r@', 't@'], '', 'r@', true],
+    ['[KP-3.2] serving, not ready, not terminating is never used', CLUSTER, ['p', 'p@'], '', '', false],
     [
-      '3.3: none ready here: those here that serve while terminating',
+      '[KP-3.2 KP-14.4] hints are ignored in the terminating fallback',
+      CLUSTER,
+      ['t/b', 't/a'],
+      't/b t/a',
+      '',
+      true,
+    ],
+    ['[KP-3.5.3] the cluster list is narrowed to the zone', CLUSTER, ['r/a', 'r/b', 'r@/b'], 'r/a', '', true],
+    ['[KP-3.5.2] the cluster list is narrowed to the node', CLUSTER, ['r=n1', 'r=n2'], 'r=n1', '', true],
+    ['[KP-3.3] the local list is the ready ones here', LOCAL, ['r', 'r@', 't@'], '', 'r@', true],
+    [
+      '[KP-3.3 KP-14.4] none ready here: those here that serve while terminating',
       LOCAL,
       ['r', 't@', 't', 'u@'],
       '',
       't@',
       true,
     ],
-    ['3.3: hints never touch the local list', LOCAL, ['r/a', 'r@/b'], '', 'r@/b', true],
+    ['[KP-3.3 KP-14.6] hints never touch the local list', LOCAL, ['r/a', 'r@/b'], '', 'r@/b', true],
     [
-      '3.3: the two fallbacks are independent: local terminating beside cluster ready',
+      '[KP-3.3 KP-14.4] the two fallbacks are independent: local terminating beside cluster ready',
       BOTH,
       ['r', 't@'],
       'r',
       't@',
       true,
     ],
-    ['3.3: both fall back', BOTH, ['t', 't@', 'u'], 't t@', 't@', true],
-    ['3.3: hints narrow the cluster list, not the local one', BOTH, ['r/a', 'r@/b'], 'r/a', 'r@/b', true],
-    ['3.4: nobody here, somebody elsewhere', LOCAL, ['r'], '', '', true],
-    ['3.4: nobody here, somebody elsewhere serves while terminating', LOCAL, ['t', 'u@'], '', '', true],
-    ['3.4: nobody anywhere', LOCAL, ['u', 'p@', 'd@'], '', '', false],
-    ['3.4: nobody anywhere, both lists', BOTH, ['u', 'd'], '', '', false],
-    ['3.4: no endpoints at all', CLUSTER, [], '', '', false],
+    ['[KP-3.3] both fall back', BOTH, ['t', 't@', 'u'], 't t@', 't@', true],
+    [
+      '[KP-3.3 KP-14.6] hints narrow the cluster list, not the local one',
+      BOTH,
+      ['r/a', 'r@/b'],
+      'r/a',
+      'r@/b',
+      true,
+    ],
+    ['[KP-3.4 KP-14.1] nobody here, somebody elsewhere', LOCAL, ['r'], '', '', true],
+    [
+      '[KP-3.4 KP-14.1] nobody here, somebody elsewhere serves while terminating',
+      LOCAL,
+      ['t', 'u@'],
+      '',
+      '',
+      true,
+    ],
+    ['[KP-3.4 KP-14.1] nobody anywhere', LOCAL, ['u', 'p@', 'd@'], '', '', false],
+    ['[KP-3.4 KP-14.1] nobody anywhere, both lists', BOTH, ['u', 'd'], '', '', false],
+    ['[KP-3.4 KP-14.1] no endpoints at all', CLUSTER, [], '', '', false],
   ]
   for (const [title, use, words, cluster, local, any] of cases) {
     it(title, () => assert.deepEqual(lists(words, use), { cluster, local, any }))
   }
 
-  it('2: ready is taken literally: used though not serving, or terminating (publishNotReadyAddresses)', () => {
+  it('[KP-2.6 KP-14.5] ready is taken literally: used though not serving, or terminating (publishNotReadyAddresses)', () => {
     const odd = anEndpoint('10.0.0.1', { serving: false, terminating: true, nodeName: 'n1' })
     const view = categorize([{ endpoint: odd, port: 80 }], BOTH, node)
     assert.deepEqual([view.endpoints[0]?.inCluster, view.endpoints[0]?.inLocal], [true, true])
   })
 
-  it('2: a missing nodeName is never local', () => {
+  it('[KP-2.7 KP-14.15] a missing nodeName is never local', () => {
     const view = categorize([{ endpoint: anEndpoint('10.0.0.1'), port: 80 }], LOCAL, node)
     assert.deepEqual(
       [view.endpoints[0]?.local, view.endpoints[0]?.inLocal, view.hasAnyEndpoints],

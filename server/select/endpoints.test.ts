@@ -11,8 +11,8 @@ const collect = (slices: EndpointSlice[], key: Parameters<typeof portEndpoints>[
 const places = (slices: EndpointSlice[], key: Parameters<typeof portEndpoints>[2] = http) =>
   collect(slices, key).map(it => `${it.endpoint.address}:${it.port}`)
 
-describe('kube-proxy 2, union of slices', () => {
-  it('all slices of a service are united per port name and protocol', () => {
+describe('union of slices', () => {
+  it('[KP-2.3] all slices of a service are united per port name and protocol', () => {
     const slices = [
       aSlice({ name: 'b', ports: httpPort(80), endpoints: [anEndpoint('10.0.0.2')] }),
       aSlice({ name: 'a', ports: httpPort(80), endpoints: [anEndpoint('10.0.0.1')] }),
@@ -20,7 +20,7 @@ describe('kube-proxy 2, union of slices', () => {
     assert.deepEqual(places(slices), ['10.0.0.1:80', '10.0.0.2:80'])
   })
 
-  it('slices may carry different numbers for one port name: each endpoint keeps its own', () => {
+  it('[KP-2.3 KP-14.13] slices may carry different numbers for one port name: each endpoint keeps its own', () => {
     const slices = [
       aSlice({ name: 'a', ports: httpPort(8080), endpoints: [anEndpoint('10.0.0.1')] }),
       aSlice({
@@ -32,7 +32,7 @@ describe('kube-proxy 2, union of slices', () => {
     assert.deepEqual(places(slices), ['10.0.0.1:8080', '10.0.0.1:9090', '10.0.0.2:9090'])
   })
 
-  it('another port name, another protocol, another family do not count; the name "" matches "" only', () => {
+  it('[KP-2.1 KP-2.3 KP-2.4] another port name, another protocol, another family do not count; the name "" matches "" only', () => {
     const endpoints = [anEndpoint('10.0.0.1')]
     const slices = [
       aSlice({ name: 'a', ports: [{ name: 'web', protocol: 'TCP', port: 1 }], endpoints }),
@@ -45,7 +45,27 @@ describe('kube-proxy 2, union of slices', () => {
     assert.deepEqual(places(slices, { name: 'http', protocol: 'UDP' }), ['10.0.0.1:2'])
   })
 
-  it('headless slices are ignored', () => {
+  it('[KP-2.10] the order is that of addresses and numbers, whatever that of slices and their endpoints', () => {
+    const at = (name: string, port: number, ...addresses: string[]) =>
+      aSlice({ name, ports: httpPort(port), endpoints: addresses.map(it => anEndpoint(it)) })
+    const expected = ['10.0.0.1:9', '10.0.0.1:80', '10.0.0.10:80', '10.0.0.2:80']
+    const slices = [at('a', 80, '10.0.0.2', '10.0.0.1'), at('b', 9, '10.0.0.1'), at('c', 80, '10.0.0.10')]
+    assert.deepEqual(places(slices), expected)
+    assert.deepEqual(places(slices.reverse()), expected)
+  })
+
+  it('[KP-2.10] a Service may have thousands of endpoints', () => {
+    const slices = Array.from({ length: 50 }, (_, i) =>
+      aSlice({
+        name: `s${i}`,
+        ports: httpPort(80),
+        endpoints: Array.from({ length: 100 }, (_, j) => anEndpoint(`10.0.${i}.${j}`)),
+      }),
+    )
+    assert.equal(new Set(places(slices)).size, 5000)
+  })
+
+  it('[KP-1.2] headless slices are ignored', () => {
     assert.deepEqual(
       places([aSlice({ headless: true, ports: httpPort(80), endpoints: [anEndpoint('10.0.0.1')] })]),
       [],
@@ -68,7 +88,7 @@ describe('kube-proxy 2, union of slices', () => {
     ['serving beats not serving', { ...pending, serving: true }, pending, { ...pending, serving: true }],
   ] as const
   for (const [title, one, other, expected] of cases) {
-    it(`duplicates: ${title}, whatever the order`, () => {
+    it(`[KP-2.8] duplicates: ${title}, whatever the order`, () => {
       const inSlices = (x: typeof one, y: typeof one) =>
         collect([
           aSlice({ name: 'a', ports: httpPort(80), endpoints: [x] }),
@@ -81,7 +101,7 @@ describe('kube-proxy 2, union of slices', () => {
     })
   }
 
-  it('duplicates: of equals the one in the slice that is first by name, whatever the order of arrival', () => {
+  it('[KP-2.8] duplicates: of equals the one in the slice that is first by name, whatever the order of arrival', () => {
     const a = aSlice({
       name: 'a',
       ports: httpPort(80),

@@ -24,7 +24,7 @@ function subject() {
 const names = (store: Store, key: string) => [...store.slicesOf(key)].map(it => it.name)
 
 describe('store', () => {
-  it('an equal object again costs nothing: no revision, no event', () => {
+  it('[KP-1.18] an equal object again costs nothing: no revision, no event', () => {
     const { store, told, wakes } = subject()
     const write = () => {
       store.set('s', aService())
@@ -40,7 +40,7 @@ describe('store', () => {
     assert.deepEqual([store.revision, told(), wakes()], [revision, [], before])
   })
 
-  it('a change of any field is a change', () => {
+  it('[KP-1.18] a change of any field is a change', () => {
     const { store, told } = subject()
     const endpoint = anEndpoint('10.0.0.1')
     const versions: KubeObject[] = [
@@ -55,7 +55,7 @@ describe('store', () => {
     }
   })
 
-  it('kube-proxy 2: a slice before its Service, and a Service that comes back, find each other', () => {
+  it('[KP-2.11] a slice before its Service, and a Service that comes back, find each other', () => {
     const { store, told } = subject()
     store.set('s', aSlice())
     store.set('s', aService())
@@ -78,7 +78,7 @@ describe('store', () => {
     assert.deepEqual([told(), names(store, 'shop/db')], [['shop/db'], []])
   })
 
-  it('a slice counts only in its own namespace', () => {
+  it('[KP-2.2] a slice counts only in its own namespace', () => {
     const { store } = subject()
     store.set('s', aSlice({ namespace: 'other' }))
     assert.deepEqual([names(store, 'shop/web'), names(store, 'other/web')], [[], ['web-1']])
@@ -107,7 +107,7 @@ describe('store', () => {
     assert.equal(store.service('shop/web'), undefined)
   })
 
-  it('is complete when every source has had its first list of every kind', () => {
+  it('[KP-1.17] is complete when every source has had its first list of every kind', () => {
     const { store, wakes } = subject()
     assert.equal(store.isComplete(), false, 'without any source')
     store.addSource('a')

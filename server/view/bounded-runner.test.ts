@@ -18,8 +18,8 @@ function subject(workMs = 0) {
   return { clock, runs, runner }
 }
 
-describe('bounded runner (kube-proxy 6)', () => {
-  it('serves the first request after idle at once, but not inside of it', () => {
+describe('bounded runner', () => {
+  it('[KP-6.1] serves the first request after idle at once, but not inside of it', () => {
     const { clock, runs, runner } = subject()
     runner.request()
     assert.deepEqual(runs, [])
@@ -31,7 +31,7 @@ describe('bounded runner (kube-proxy 6)', () => {
     assert.deepEqual(runs, [0, 500])
   })
 
-  it('makes one run of many requests, an interval after the end of the last run', () => {
+  it('[KP-6.1] makes one run of many requests, an interval after the end of the last run', () => {
     const { clock, runs, runner } = subject(30)
     runner.request()
     clock.advance(0)
@@ -106,7 +106,7 @@ describe('bounded runner (kube-proxy 6)', () => {
     assert.deepEqual(runs, [0, 0])
   })
 
-  it('goes on after work that threw', () => {
+  it('[KP-6.2] goes on after work that threw', () => {
     const clock = new ManualClock()
     let runs = 0
     const runner = new BoundedRunner(

@@ -46,7 +46,7 @@ function subject(options: LocalViewOptions = {}, sink = new RecordingSink()) {
 }
 
 describe('local view', () => {
-  it('kube-proxy 1: is silent before the first list is complete, then tells everything with one sync', () => {
+  it('[KP-1.17] is silent before the first list is complete, then tells everything with one sync', () => {
     const { store, clock, sink, view } = subject()
     store.set('s', aService())
     store.set('s', aSlice({ endpoints: [anEndpoint('10.0.0.1')] }))
@@ -79,7 +79,7 @@ describe('local view', () => {
     assert.deepEqual(sink.calls(), ['setService shop/s0', 'setService shop/s1', 'setService shop/s2', 'sync'])
   })
 
-  it('what changes nothing for this node is not sent', () => {
+  it('[KP-1.18] what changes nothing for this node is not sent', () => {
     const { store, sink, view } = subject()
     store.set('s', aService())
     store.complete('s')
@@ -111,7 +111,7 @@ describe('local view', () => {
     assert.deepEqual([reads, sink.calls()], [501, ['setService shop/s7', 'sync']])
   })
 
-  it('a Service that is no longer served is deleted, one that never was is not', () => {
+  it('[KP-1.1 KP-1.5] a Service that is no longer served is deleted, one that never was is not', () => {
     const { store, sink, view } = subject()
     store.set('s', aService())
     store.set('s', aService({ name: 'headless', headless: true, clusterIPs: {} }))
@@ -124,7 +124,7 @@ describe('local view', () => {
     assert.deepEqual(sink.calls(), ['deleteService shop/web', 'sync'])
   })
 
-  it('kube-proxy 3: another zone of the own Node selects anew for every Service', () => {
+  it('[KP-3.6] another zone of the own Node selects anew for every Service', () => {
     const { store, sink, view } = subject()
     const endpoints = [
       anEndpoint('10.0.0.1', { zoneHints: ['a'] }),
@@ -195,7 +195,7 @@ describe('local view', () => {
     assert.deepEqual(sink.node?.addresses, ['192.0.2.9', '172.30.0.1'])
   })
 
-  it('kube-proxy 6: a ServiceCIDR takes effect when it comes', () => {
+  it('[KP-6.7] a ServiceCIDR takes effect when it comes', () => {
     const { store, sink, view } = subject()
     store.complete('s')
     view.flush()
@@ -205,7 +205,7 @@ describe('local view', () => {
     assert.deepEqual(sink.node?.serviceCIDRs, ['10.96.0.0/16', 'fd00:96::/112'])
   })
 
-  it('the node name is trimmed and in lower case', () => {
+  it('[KP-1.3] the node name is trimmed and in lower case', () => {
     const store = new Store()
     store.set('s', aNode({ addresses: ['172.30.0.9'] }))
     store.complete('s')
@@ -215,7 +215,7 @@ describe('local view', () => {
     assert.deepEqual([sink.node?.name, sink.node?.addresses], ['n1', ['172.30.0.9']])
   })
 
-  it('a batch that the sink refused in the middle is sent by the next one', () => {
+  it('[KP-6.2] a batch that the sink refused in the middle is sent by the next one', () => {
     let broken = true
     class Refusing extends RecordingSink {
       override setService(service: ServiceView): void {

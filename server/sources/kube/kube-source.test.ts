@@ -10,7 +10,7 @@ import { Subject } from './testing/subject.ts'
 const web = serviceJson('web')
 const slice = sliceJson('web', ['10.180.0.1', '10.180.0.2'])
 
-test('kube-proxy 1: what is asked for, and with which selectors', async () => {
+test('[KP-1.1 KP-1.2 KP-1.3] what is asked for, and with which selectors', async () => {
   await using s = new Subject()
   await s.start()
   const asked = s.api.requests.map(({ kind, query }) => [
@@ -26,7 +26,7 @@ test('kube-proxy 1: what is asked for, and with which selectors', async () => {
   ])
 })
 
-test('kube-proxy 1: objects of every kind are in the store, without those that are not for us', async () => {
+test('[KP-1.4] objects of every kind are in the store, without those that are not for us', async () => {
   await using s = new Subject()
   s.api.put(web, slice, nodeJson('n1'), nodeJson('n2'), serviceCIDRJson('kubernetes', '10.96.0.0/16'))
   s.api.put({ ...serviceJson('headless'), spec: { clusterIP: 'None' } })
@@ -98,7 +98,7 @@ test('with a proxy name exactly the Services of that name are served', async () 
   assert.equal(s.store.service('shop/a')?.foreignProxy, false)
 })
 
-test('the store is complete only when every kind has been listed', async () => {
+test('[KP-1.17] the store is complete only when every kind has been listed', async () => {
   for (const kind of ['Service', 'EndpointSlice', 'Node', 'ServiceCIDR']) {
     await using s = new Subject()
     s.api.fault(kind, 'stream', 'refuse')
