@@ -65,7 +65,8 @@ export class Attempt implements Disposable {
     if (aborted && why instanceof Interrupted) return undefined
     const failure: unknown = aborted ? why : reason
     if (!(failure instanceof ApiFailure)) throw failure
-    if (['unreachable', 'broken', 'silent', 'unauthorized'].includes(failure.code)) this.#connection.retire()
+    if (['unreachable', 'broken', 'silent', 'unauthorized'].includes(failure.code))
+      this.#connection.retire(failure.code)
     return failure
   }
 

@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import { ApiFailure } from './api-failure.ts'
+import type { LoginSource } from './login.ts'
 
 /** Text that is known, or in a file that is read when it is needed: files rotate. */
 export type Material = { readonly text: string } | { readonly file: string }
@@ -17,6 +18,21 @@ export interface ClusterAccess {
   readonly clientCertificate?: Material
   readonly clientKey?: Material
   readonly token?: Material
+  /** Whoever hands out a token or a client certificate, where there is no token. */
+  readonly login?: LoginSource
+  /** The server is asked to take us for somebody else. */
+  readonly impersonation?: Impersonation
+  /** Through it instead of directly: http, https or socks5. */
+  readonly proxy?: URL
+  /** The cluster's extension client.authentication.k8s.io/exec: for exec plugins that want to know the cluster. */
+  readonly execConfig?: unknown
+}
+
+export interface Impersonation {
+  readonly user: string
+  readonly uid?: string
+  readonly groups: readonly string[]
+  readonly extra: Readonly<Record<string, readonly string[]>>
 }
 
 /** Throws `unreachable`, for without it there is no speaking to the server. */

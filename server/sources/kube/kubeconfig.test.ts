@@ -118,14 +118,81 @@ test('kubeconfig: --server alone is a server without credentials', () => {
   assert.deepEqual({ ...found, server: found.server.href }, { server: 'http://10.9.9.9:8080/' })
 })
 
+const api = 'client.authentication.k8s.io'
+const exec = { apiVersion: `${api}/v1`, command: 'aws', interactiveMode: 'Never' }
+
+test('kubeconfig: an exec plugin; a command with a slash is relative to the file', () => {
+  const more = { args: ['get-token'], env: [{ name: 'A', value: 'b' }], installHint: 'get it' }
+  const user = { exec: { ...exec, ...more, command: './aws', provideClusterInfo: true } }
+  const extension = { name: `${api}/exec`, extension: { audience: 'x' } }
+  const found = access(config({ extensions: [{ name: 'other', extension: 1 }, extension] }, user))
+  assert.deepEqual(found, {
+    server: 'https://10.1.2.3:6443/',
+    login: {
+      kind: 'exec',
+      user: 'u',
+      plugin: { apiVersion: `${api}/v1`, command: 'DIR/aws', ...more, provideClusterInfo: true },
+    },
+    execConfig: { audience: 'x' },
+  })
+  const bare = access(config({}, { exec })).login as { plugin: { command: string } }
+  assert.equal(bare.plugin.command, 'aws')
+})
+
+test('kubeconfig: OIDC; who has a token is not asked to log in', () => {
+  const provider = { 'auth-provider': { name: 'oidc', config: { 'id-token': 't' } } }
+  assert.deepEqual(access(config({}, provider)).login, {
+    kind: 'oidc',
+    user: 'u',
+    config: { 'id-token': 't' },
+  })
+  const both = access(config({}, { ...provider, token: 'mine' }))
+  assert.deepEqual([both.login, both.token], [undefined, { text: 'mine' }])
+})
+
+test('kubeconfig: impersonation', () => {
+  const user = { as: 'jane', 'as-uid': '7', 'as-groups': ['a', 'b'], 'as-user-extra': { scopes: ['x'] } }
+  assert.deepEqual(access(config({}, user)).impersonation, {
+    user: 'jane',
+    uid: '7',
+    groups: ['a', 'b'],
+    extra: { scopes: ['x'] },
+  })
+})
+
+test('kubeconfig: its proxy goes before that of the environment', () => {
+  const env = { HTTPS_PROXY: 'proxy:3128' }
+  assert.equal(access(config({}), { env }).proxy, 'http://proxy:3128/')
+  assert.equal(access(config({ 'proxy-url': 'socks5://p:1' }), { env }).proxy, 'socks5://p:1')
+  assert.equal(access(config({}), { env: { ...env, NO_PROXY: '10.1.0.0/16' } }).proxy, undefined)
+})
+
 const refused: ReadonlyArray<
   [name: string, content: unknown, message: RegExp, options?: ClusterAccessOptions]
 > = [
-  ['exec plugins', config({}, { exec: { command: 'aws' } }), /user "u": exec is not supported yet/],
-  ['OIDC', config({}, { 'auth-provider': { name: 'oidc' } }), /auth-provider is not supported yet/],
-  ['impersonation', config({}, { as: 'somebody' }), /as is not supported yet/],
-  ['passwords', config({}, { username: 'u', password: 'p' }), /username is not supported yet/],
-  ['a proxy', config({ 'proxy-url': 'http://p' }), /proxy-url is not supported yet/],
+  [
+    'passwords',
+    config({}, { username: 'u', password: 'p' }),
+    /username: no API server since .* takes passwords/,
+  ],
+  ['a proxy of another kind', config({ 'proxy-url': 'ftp://a:b@p' }), /proxy-url: no URL .*: "ftp:\/\/…@p"/],
+  ['groups without a user', config({}, { 'as-groups': ['g'] }), /as-groups and as-user-extra need as/],
+  ['groups that are no list', config({}, { as: 'a', 'as-groups': 'g' }), /as-groups is no list/],
+  ['exec: old', config({}, { exec: { ...exec, apiVersion: `${api}/v1alpha1` } }), /v1alpha1" is neither/],
+  ['exec: no command', config({}, { exec: { ...exec, command: '' } }), /exec: command is missing/],
+  ['exec: terminal', config({}, { exec: { ...exec, interactiveMode: 'Always' } }), /there is no terminal/],
+  ['exec: mode', config({}, { exec: { ...exec, interactiveMode: 'x' } }), /interactiveMode x is not/],
+  ['exec: args', config({}, { exec: { ...exec, args: [1] } }), /exec: args is no list/],
+  ['exec: env', config({}, { exec: { ...exec, env: [{ name: 'A' }] } }), /exec: env is no list/],
+  ['exec and OIDC', config({}, { exec, 'auth-provider': {} }), /exclude each other/],
+  ['gcp', config({}, { 'auth-provider': { name: 'gcp' } }), /auth-provider "gcp" is no more/],
+  ['OIDC without', config({}, { 'auth-provider': { name: 'oidc' } }), /id-token is missing/],
+  [
+    'a login in clear text',
+    config({}, { exec }),
+    /a token would be sent without encryption/,
+    { server: 'http://10.1.2.3' },
+  ],
   ['a certificate without key', config({}, { 'client-certificate': 'c' }), /belong together/],
   ['no cluster', { ...config({}), clusters: [] }, /no cluster named "c"/],
   ['no user', { ...config({}), users: null }, /no user named "u"/],

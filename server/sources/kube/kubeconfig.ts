@@ -3,7 +3,10 @@ import { dirname, resolve } from 'node:path'
 import { KpngError } from '@kpng/api'
 import { load } from 'js-yaml'
 import { isRecord } from '../../objects/fields.ts'
-import { type ClusterAccess, isLoopback, type Material } from './cluster-access.ts'
+import { type ClusterAccess, isLoopback } from './cluster-access.ts'
+import { parseProxy, proxyFromEnvironment } from './http-proxy.ts'
+import { type Entry, type Json, material, text } from './kubeconfig-entry.ts'
+import { userPart } from './kubeconfig-user.ts'
 
 const SERVICE_ACCOUNT = '/var/run/secrets/kubernetes.io/serviceaccount'
 
@@ -32,7 +35,9 @@ export function clusterAccess(options: ClusterAccessOptions): ClusterAccess {
         ? { server: parseServer(server, '--server') }
         : inCluster(env, options.serviceAccountDir ?? SERVICE_ACCOUNT)
   refuseClearText(access, server !== undefined)
-  return access
+  // As client-go: what the kubeconfig says goes before the environment.
+  const proxy = access.proxy ?? proxyFromEnvironment(access.server, env)
+  return proxy === undefined ? access : { ...access, proxy }
 }
 
 /** As every pod has it. */
@@ -52,15 +57,6 @@ function inCluster(env: Readonly<Record<string, string | undefined>>, directory:
   }
 }
 
-type Json = Readonly<Record<string, unknown>>
-
-/** A named entry of a kubeconfig, with the directory that its relative paths start from. */
-interface Entry {
-  readonly where: string
-  readonly directory: string
-  readonly fields: Json
-}
-
 /** Several files count as one: of each entry, and of current-context, the first. */
 function fromFiles(files: readonly string[], server: string | undefined): ClusterAccess {
   const configs = files.map(file => ({ file, json: readYaml(file) }))
@@ -70,7 +66,7 @@ function fromFiles(files: readonly string[], server: string | undefined): Cluste
       const found = entries.find(it => isRecord(it) && it.name === name)
       const fields = isRecord(found) ? found[inner] : undefined
       if (isRecord(fields))
-        return { where: `${file}: ${inner} "${name}"`, directory: dirname(resolve(file)), fields }
+        return { where: `${file}: ${inner} "${name}"`, name, directory: dirname(resolve(file)), fields }
     }
     throw new KpngError('usage', `${files.join(':')}: there is no ${inner} named "${name}"`)
   }
@@ -89,7 +85,8 @@ function fromFiles(files: readonly string[], server: string | undefined): Cluste
 }
 
 function clusterPart(cluster: Entry, override: string | undefined): ClusterAccess {
-  refuse(cluster, ['proxy-url'])
+  const proxyUrl = text(cluster, 'proxy-url')
+  const config = execConfig(cluster)
   const server = override ?? text(cluster, 'server')
   if (server === undefined) throw new KpngError('usage', `${cluster.where}: server is missing`)
   const certificateAuthority = material(cluster, 'certificate-authority')
@@ -99,50 +96,16 @@ function clusterPart(cluster: Entry, override: string | undefined): ClusterAcces
     ...(certificateAuthority && { certificateAuthority }),
     ...(tlsServerName !== undefined && { tlsServerName }),
     ...(cluster.fields['insecure-skip-tls-verify'] === true && { insecureSkipTlsVerify: true }),
+    ...(proxyUrl !== undefined && { proxy: parseProxy(proxyUrl, `${cluster.where}: proxy-url`) }),
+    ...(config !== undefined && { execConfig: config }),
   }
 }
 
-function userPart(user: Entry): Partial<ClusterAccess> {
-  refuse(user, ['exec', 'auth-provider', 'as', 'as-uid', 'as-groups', 'username', 'password'])
-  const clientCertificate = material(user, 'client-certificate')
-  const clientKey = material(user, 'client-key')
-  if ((clientCertificate === undefined) !== (clientKey === undefined))
-    throw new KpngError('usage', `${user.where}: client-certificate and client-key belong together`)
-  const tokenFile = text(user, 'tokenFile')
-  const tokenText = text(user, 'token')
-  // As client-go: the file is what rotates, so it counts.
-  const token =
-    tokenFile !== undefined
-      ? { file: resolve(user.directory, tokenFile) }
-      : tokenText !== undefined && { text: tokenText }
-  return {
-    ...(clientCertificate && clientKey && { clientCertificate, clientKey }),
-    ...(token && { token }),
-  }
-}
-
-/** `field-data` (base64) before `field` (a path). */
-function material(entry: Entry, field: string): Material | undefined {
-  const data = text(entry, `${field}-data`)
-  if (data !== undefined) return { text: Buffer.from(data, 'base64').toString('utf8') }
-  const file = text(entry, field)
-  return file === undefined ? undefined : { file: resolve(entry.directory, file) }
-}
-
-/** '' is absent, as in Go. */
-function text({ where, fields }: Entry, field: string): string | undefined {
-  const value = fields[field] ?? ''
-  if (typeof value !== 'string') throw new KpngError('usage', `${where}: ${field} is no text`)
-  return value === '' ? undefined : value
-}
-
-function refuse({ where, fields }: Entry, names: readonly string[]): void {
-  const found = names.find(name => fields[name] !== undefined && fields[name] !== null && fields[name] !== '')
-  if (found === undefined) return
-  throw new KpngError(
-    'usage',
-    `${where}: ${found} is not supported yet: use a token, a tokenFile or a client certificate, and no proxy`,
-  )
+/** What the exec plugins of this cluster's users are told. */
+function execConfig({ fields }: Entry): unknown {
+  const extensions = Array.isArray(fields.extensions) ? fields.extensions : []
+  const found = extensions.find(it => isRecord(it) && it.name === 'client.authentication.k8s.io/exec')
+  return isRecord(found) ? found.extension : undefined
 }
 
 function parseServer(server: string, where: string): URL {
@@ -155,9 +118,9 @@ function parseServer(server: string, where: string): URL {
 }
 
 /** Without TLS only on this machine, or because somebody said so on the command line; a token never. */
-function refuseClearText({ server, token }: ClusterAccess, explicit: boolean): void {
+function refuseClearText({ server, token, login }: ClusterAccess, explicit: boolean): void {
   if (server.protocol === 'https:' || isLoopback(server)) return
-  if (token !== undefined)
+  if (token !== undefined || login !== undefined)
     throw new KpngError('usage', `${server.href}: a token would be sent without encryption: use https`)
   if (!explicit)
     throw new KpngError(

@@ -1,3 +1,5 @@
+import type { ApiFailureCode } from './api-failure.ts'
+
 /** How the API server is reached: no more of HTTP than is needed, so that tests can stand in for it. */
 export interface ApiRequest {
   readonly path: string
@@ -30,14 +32,17 @@ export interface Connection {
   request(request: ApiRequest): Promise<ApiResponse>
   /**
    * Something is wrong with it: who asks from now on gets another one, for which tokens and certificates are read
-   * anew. What is under way goes on. Again is nothing.
+   * anew; after `unauthorized` those that were handed out are fetched anew. What is under way goes on. Again is
+   * nothing.
    */
-  retire(): void
+  retire(code: ApiFailureCode): void
 }
 
 export interface Transport extends AsyncDisposable {
   /** The server's address, for people. */
   readonly server: string
+  /** Canonical addresses that it stands for, as far as is known; a proxy in between keeps them to itself. */
+  readonly addresses: ReadonlySet<string>
   /** The one to use now. Throws `unreachable` once the transport is disposed of. */
   readonly connection: Connection
 }

@@ -1,10 +1,16 @@
 import type { Readable } from 'node:stream'
 import { pipeline } from 'node:stream'
 import { createGunzip } from 'node:zlib'
-import { Agent } from 'undici'
-import { ApiFailure } from './api-failure.ts'
+import type { Dispatcher } from 'undici'
+import { type Clock, systemClock } from '../../view/clock.ts'
+import { ApiFailure, type ApiFailureCode } from './api-failure.ts'
 import { BearerToken } from './bearer-token.ts'
-import { type ClusterAccess, readMaterial } from './cluster-access.ts'
+import type { ClusterAccess } from './cluster-access.ts'
+import { impersonationHeaders } from './impersonation.ts'
+import { type Credentials, type Login, openLogin } from './login.ts'
+import { ServerAddresses } from './server-addresses.ts'
+import { type ClientCertificate, makeSockets } from './sockets.ts'
+import { type Rate, TokenBucket } from './token-bucket.ts'
 import type { ApiRequest, ApiResponse, Connection, Transport } from './transport.ts'
 
 export interface UndiciTransportOptions {
@@ -12,29 +18,51 @@ export interface UndiciTransportOptions {
   readonly userAgent: string
   /** How long connecting may take. Default 10 s. */
   readonly connectTimeoutMs?: number
+  /** Bound on requests, as client-go's: one for reading and one for writing. A list's second page is no request. */
+  readonly rate?: Rate | undefined
+  readonly clock?: Clock
+}
+
+/** What the connections of one transport have in common. */
+interface Shared {
+  readonly access: ClusterAccess
+  readonly options: UndiciTransportOptions
+  readonly addresses: ServerAddresses
+  readonly reads: TokenBucket | undefined
+  readonly writes: TokenBucket | undefined
+  /** undefined: there is nobody to ask. */
+  readonly login: () => Promise<Login | undefined>
 }
 
 /** HTTP to a real API server: HTTP/2 where it offers that. */
 export class UndiciTransport implements Transport {
-  readonly #access: ClusterAccess
-  readonly #options: UndiciTransportOptions
+  readonly #shared: Shared
   readonly #open = new Set<UndiciConnection>()
+  #login: Promise<Login | undefined> | undefined
   #current: UndiciConnection | undefined
   #closed = false
 
   constructor(access: ClusterAccess, options: UndiciTransportOptions) {
-    this.#access = access
-    this.#options = options
+    const { rate, clock = systemClock } = options
+    const bucket = (): TokenBucket | undefined => rate && new TokenBucket(rate, clock)
+    this.#shared = {
+      ...{ access, options, addresses: new ServerAddresses(access), reads: bucket(), writes: bucket() },
+      login: () => this.#openLogin(access),
+    }
   }
 
   get server(): string {
-    return this.#access.server.href
+    return this.#shared.access.server.href
+  }
+
+  get addresses(): ReadonlySet<string> {
+    return this.#shared.addresses.known
   }
 
   get connection(): Connection {
     if (this.#closed) throw new ApiFailure('unreachable', 'the source is closed')
     if (this.#current === undefined) {
-      const connection: UndiciConnection = new UndiciConnection(this.#access, this.#options, () => {
+      const connection: UndiciConnection = new UndiciConnection(this.#shared, () => {
         if (this.#current === connection) this.#current = undefined
         // Destroyed meanwhile is closed as well.
         const forget = (): boolean => this.#open.delete(connection)
@@ -46,45 +74,62 @@ export class UndiciTransport implements Transport {
     return this.#current
   }
 
+  async #openLogin(access: ClusterAccess): Promise<Login | undefined> {
+    if (access.login === undefined || this.#closed) return undefined
+    this.#login ??= openLogin(access.login, access)
+    return await this.#login
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closed = true
+    const login = await this.#login
+    login?.[Symbol.dispose]()
     await Promise.all([...this.#open].map(it => it.destroy()))
   }
 }
 
+/** Sockets that show one client certificate. */
+interface Made {
+  readonly certificate: ClientCertificate | undefined
+  readonly sockets: Promise<Dispatcher>
+}
+
 class UndiciConnection implements Connection {
-  readonly #access: ClusterAccess
-  readonly #options: UndiciTransportOptions
+  readonly #shared: Shared
   readonly #token: BearerToken | undefined
-  readonly #agent: Promise<Agent>
   readonly #onRetire: () => void
+  readonly #all = new Set<Made>()
+  #made: Made | undefined
   #retired = false
 
-  constructor(access: ClusterAccess, options: UndiciTransportOptions, onRetire: () => void) {
-    this.#access = access
-    this.#options = options
-    this.#token = access.token === undefined ? undefined : new BearerToken(access.token)
+  constructor(shared: Shared, onRetire: () => void) {
+    this.#shared = shared
+    this.#token = shared.access.token && new BearerToken(shared.access.token)
     this.#onRetire = onRetire
-    this.#agent = makeAgent(access, options)
-    this.#agent.catch(() => {}) // whoever asks is told
   }
 
-  async request({ path, query, signal, gzip, write }: ApiRequest): Promise<ApiResponse> {
-    const agent = await this.#agent
-    const authorization = await this.#token?.header()
-    const { origin, pathname } = this.#access.server
-    const response = await agent.request({
-      origin,
-      path: `${pathname.replace(/\/$/, '')}${path}${queryText(query)}`,
+  async request(request: ApiRequest): Promise<ApiResponse> {
+    const { path, query, signal, gzip, write } = request
+    const { access, options } = this.#shared
+    await this.#turn(request)
+    const login = await this.#shared.login()
+    const credentials = await login?.current()
+    const sockets = await this.#sockets(credentials)
+    const authorization =
+      credentials?.token === undefined ? await this.#token?.header() : `Bearer ${credentials.token}`
+    const response = await sockets.request({
+      origin: access.server.origin,
+      path: `${access.server.pathname.replace(/\/$/, '')}${path}${queryText(query)}`,
       method: write?.method ?? 'GET',
       ...(write !== undefined && { body: write.body }),
       signal,
       headers: {
         accept: 'application/json',
-        'user-agent': this.#options.userAgent,
+        'user-agent': options.userAgent,
         'accept-encoding': gzip ? 'gzip' : 'identity',
         ...(write !== undefined && { 'content-type': write.contentType }),
         ...(authorization !== undefined && { authorization }),
+        ...(access.impersonation && impersonationHeaders(access.impersonation)),
       },
     })
     const compressed = response.headers['content-encoding'] === 'gzip'
@@ -96,41 +141,62 @@ class UndiciConnection implements Connection {
     }
   }
 
-  retire(): void {
+  retire(code: ApiFailureCode): void {
     if (this.#retired) return
     this.#retired = true
+    // Asking for others is work for somebody else: not for every connection that breaks.
+    if (code === 'unauthorized') void this.#refuse()
     this.#onRetire()
   }
 
   /** Resolves when what is under way has ended. */
   async close(): Promise<void> {
-    const [made] = await Promise.allSettled([this.#agent])
-    if (made.status === 'fulfilled' && !made.value.closed) await made.value.close()
+    await this.#each(sockets => sockets.close())
   }
 
   async destroy(): Promise<void> {
-    const [made] = await Promise.allSettled([this.#agent])
-    if (made.status === 'fulfilled') await made.value.destroy()
+    await this.#each(sockets => sockets.destroy())
   }
-}
 
-/** Certificates are those of this moment. */
-async function makeAgent(access: ClusterAccess, options: UndiciTransportOptions): Promise<Agent> {
-  const { certificateAuthority, clientCertificate, clientKey, tlsServerName } = access
-  return new Agent({
-    allowH2: true,
-    // Silence is the reflector's to judge.
-    bodyTimeout: 0,
-    headersTimeout: 0,
-    connect: {
-      timeout: options.connectTimeoutMs ?? 10_000,
-      rejectUnauthorized: access.insecureSkipTlsVerify !== true,
-      ...(certificateAuthority && { ca: await readMaterial(certificateAuthority) }),
-      ...(clientCertificate && { cert: await readMaterial(clientCertificate) }),
-      ...(clientKey && { key: await readMaterial(clientKey) }),
-      ...(tlsServerName !== undefined && { servername: tlsServerName }),
-    },
-  })
+  /** Waits for the turn of a request that begins something. */
+  async #turn({ query, signal, write }: ApiRequest): Promise<void> {
+    const bucket = write === undefined ? this.#shared.reads : this.#shared.writes
+    if (query.continue === undefined) await bucket?.take(signal)
+  }
+
+  /** Those that show this certificate; others end when what is under way has. */
+  #sockets(credentials: Credentials | undefined): Promise<Dispatcher> {
+    const certificate = credentials?.clientCertificate
+    const made = this.#made
+    if (made !== undefined && made.certificate?.cert === certificate?.cert) return made.sockets
+    const { access, options, addresses } = this.#shared
+    const sockets = makeSockets(access, {
+      certificate,
+      lookup: addresses.lookup,
+      connectTimeoutMs: options.connectTimeoutMs ?? 10_000,
+    })
+    sockets.catch(() => {}) // whoever asks is told
+    this.#made = { certificate, sockets }
+    this.#all.add(this.#made)
+    if (made !== undefined) void this.#end(made, it => it.close())
+    return sockets
+  }
+
+  async #each(end: (sockets: Dispatcher) => Promise<void>): Promise<void> {
+    await Promise.all([...this.#all].map(made => this.#end(made, end)))
+  }
+
+  async #end(made: Made, end: (sockets: Dispatcher) => Promise<void>): Promise<void> {
+    const [done] = await Promise.allSettled([made.sockets])
+    // Being destroyed while it closes is an end as well.
+    if (done.status === 'fulfilled') await Promise.allSettled([end(done.value)])
+    this.#all.delete(made)
+  }
+
+  async #refuse(): Promise<void> {
+    const [login] = await Promise.allSettled([this.#shared.login()])
+    if (login.status === 'fulfilled') login.value?.refuse()
+  }
 }
 
 function queryText(query: ApiRequest['query']): string {

@@ -4,6 +4,8 @@ import type { FakeApi } from './fake-api.ts'
 /** A fake API server without a wire. */
 export class MemoryTransport implements Transport {
   readonly server = 'https://fake'
+  /** What the server's name stands for. */
+  addresses: ReadonlySet<string> = new Set()
   readonly #api: FakeApi
   #connection: Connection | undefined
   /** How many connections were given up. */
