@@ -17,6 +17,7 @@ import {
 import { type NodePortAddresses, planNode } from './plan/node-plan.ts'
 import { adopt } from './reconcile/adopt.ts'
 import type { Adopted } from './reconcile/adopted.ts'
+import type { SyncPass } from './reconcile/hooks.ts'
 import { Reconciler } from './reconcile/reconciler.ts'
 import type { ReconcilerStatus } from './reconcile/status.ts'
 
@@ -31,6 +32,8 @@ export interface EbpfBackendOptions extends DatapathOptions {
   readonly logger: BackendLogger
   /** Something that status() or problems() tells has changed. */
   readonly onChange: () => void
+  /** The maps have been worked on; upToDate says whether the programs are in place, too. Must only take note. */
+  readonly onPass?: (pass: SyncPass) => void
 }
 
 /** Of damage that is found at the start: it may be in every entry of a map. */
@@ -70,6 +73,8 @@ export class EbpfBackend implements ViewSink, AsyncDisposable {
   #attaching: Promise<void> | undefined
   /** No attached program looks into maps of another generation. */
   readonly #swapped = Promise.withResolvers<void>()
+  /** Who waits for the programs to be in place. */
+  readonly #awaitingPrograms: (() => void)[] = []
   #closed = false
   #complete = false
 
@@ -103,6 +108,7 @@ export class EbpfBackend implements ViewSink, AsyncDisposable {
           await this.#swapped.promise
           return await records.idsInUse()
         },
+        passed: pass => options.onPass?.({ ...pass, upToDate: pass.upToDate && this.attached }),
       },
       nodePortAddresses: options.nodePortAddresses,
       ...(adopted === undefined ? {} : { adopted }),
@@ -114,6 +120,7 @@ export class EbpfBackend implements ViewSink, AsyncDisposable {
       onAttached: fault => {
         const { generation } = datapath
         this.#swapped.resolve()
+        for (const resolve of this.#awaitingPrograms.splice(0)) resolve()
         if (fault === undefined) options.logger.info({ generation }, 'synced: the programs are in place')
         else
           options.logger.warn({ generation, fault }, 'the programs were not in place any more, and are again')
@@ -200,6 +207,18 @@ export class EbpfBackend implements ViewSink, AsyncDisposable {
     }
     // Stale sockets are not looked for while programs of the generation before are attached.
     if (this.attached || this.#datapath.newGenerationReason === undefined) await this.#reconciler.settled()
+  }
+
+  /**
+   * Resolves when the kernel has everything up to the last sync and the programs are in place, however long that
+   * takes. Stale sockets may still be there.
+   */
+  async inForce(): Promise<void> {
+    await this.#reconciler.written()
+    if (this.attached) return
+    const { promise, resolve } = Promise.withResolvers<void>()
+    this.#awaitingPrograms.push(resolve)
+    await promise
   }
 
   /** The first complete view is in the kernel and the programs look at it. */

@@ -15,6 +15,18 @@ export interface IdsInUse {
   readonly servicePorts: ReadonlySet<number>
 }
 
+/** One time of working things off, from being woken until nothing is left that can be done now. */
+export interface SyncPass {
+  /** With pauses for the event loop. */
+  readonly durationMs: number
+  /** Everything was written for the first time, or compared with the kernel. */
+  readonly full: boolean
+  /** Something could not be done, and will be tried again. */
+  readonly failed: boolean
+  /** Nothing of what is wanted is missing in the kernel, other than what does not fit. */
+  readonly upToDate: boolean
+}
+
 /**
  * What the reconciler needs of the kernel besides maps. Where other programs than those of these maps are still
  * in place (new maps, before the links are swapped), `destroyStale` and `idsInUse` must wait until they are not:
@@ -29,4 +41,6 @@ export interface ReconcilerHooks {
   idsInUse(): Promise<IdsInUse>
   /** These ids may be given to others from now on: a chance to set their counters to zero. */
   idsFreed?(freed: { readonly backends: readonly number[]; readonly servicePorts: readonly number[] }): void
+  /** A pass in which there was something to do has ended. */
+  passed?(pass: SyncPass): void
 }

@@ -305,4 +305,26 @@ describe('the reconciler', () => {
     assert.equal(agent.reconciler.status().counters.retries, 3)
     assert.deepEqual(agent.problems(), [])
   })
+
+  it('tells of each pass whether it was full, failed, and left nothing to do', async () => {
+    using agent = new Harness()
+    const passes = () =>
+      agent.kernel.passes.splice(0).map(({ full, failed, upToDate }) => ({ full, failed, upToDate }))
+    await agent.apply(web(['10.1.0.1:80']))
+    assert.deepEqual(passes(), [{ full: true, failed: false, upToDate: true }])
+    let failures = 1
+    agent.fault = ({ map }) => {
+      if (map === 'svc4' && failures-- > 0) throw new EbpfError('NO_MEMORY', 'no memory')
+      return undefined
+    }
+    await agent.apply(web(['10.1.0.1:80'], { clusterIPs: ['10.96.0.2'] }))
+    const [failed, ...rest] = passes()
+    assert.deepEqual(failed, { full: false, failed: true, upToDate: false })
+    assert.deepEqual(rest.at(-1), { full: false, failed: false, upToDate: true })
+    await agent.sync()
+    assert.deepEqual(passes(), [], 'there was nothing to do')
+    await agent.reconciler.verify()
+    await agent.clock.pass(1)
+    assert.equal(passes().at(-1)?.full, true)
+  })
 })

@@ -239,17 +239,29 @@ export class Reconciler implements ViewSink {
   async #work(): Promise<void> {
     this.#working = true
     this.#slicer.begin()
+    const startedMs = performance.now()
+    const { passes } = this.#verifier
+    const first = this.#progress.reached('written') === 0
+    let steps = 0
     if (this.#adopted !== undefined) {
       await seed(this.#tables, this.#cfg, this.#adopted, () => this.#slicer.breathe())
       this.#strays = this.#adopted.ids.strays
       this.#adopted = undefined
     }
     if (this.#planner.revision > 0 && !this.#begun) this.#begin()
-    if (this.#begun && (await this.#carryNames())) while (!this.#closed && (await this.#step()));
+    if (this.#begun && (await this.#carryNames())) while (!this.#closed && (await this.#step())) steps++
     this.#working = false
     if (!this.#begun) return
     this.#retirement.start()
-    this.#checkProgress()
+    const upToDate = this.#checkProgress()
+    if (steps === 0) return
+    this.#hooks.passed?.({
+      durationMs: performance.now() - startedMs,
+      full: first || this.#verifier.passes > passes,
+      failed:
+        this.#queues.failing > 0 || Object.values(this.#chores).some(({ failure }) => failure !== undefined),
+      upToDate,
+    })
   }
 
   #begin(): void {
@@ -398,12 +410,14 @@ export class Reconciler implements ViewSink {
       this.#retryUnfit(new Set(['service port ids', 'backend ids', 'service']))
   }
 
-  #checkProgress(): void {
+  /** Whether everything is written. */
+  #checkProgress(): boolean {
     const { dirty, unfit } = this.#tables.addresses
-    if (!Object.values(this.#chores).every(chore => chore.done) || dirty.size > unfit.size) return
+    if (!Object.values(this.#chores).every(chore => chore.done) || dirty.size > unfit.size) return false
     const written = Math.min(this.#planner.plannedRevision, this.#queues.oldestRevision() - 1)
     let settled = Math.min(written, this.#stale.oldestRevision() - 1)
     for (const { revision } of this.#leaving) settled = Math.min(settled, revision - 1)
     this.#progress.reach({ written, settled })
+    return written >= this.#planner.revision
   }
 }

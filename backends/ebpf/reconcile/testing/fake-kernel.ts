@@ -1,19 +1,24 @@
 import { parseIPv4 } from '@kpng/api'
 import type { RecordRow } from '../../bindings.gen.ts'
 import { parseIPv6 } from '../../plan/address.ts'
-import type { DeadBackend, IdsInUse, ReconcilerHooks, StaleResult } from '../hooks.ts'
+import type { DeadBackend, IdsInUse, ReconcilerHooks, StaleResult, SyncPass } from '../hooks.ts'
 
 /** Socket records and what the hooks do to them, in memory. */
 export class FakeKernel implements ReconcilerHooks {
   readonly records: RecordRow[] = []
   /** All that destroyStale was asked for. */
   readonly destroyed: DeadBackend[] = []
+  readonly passes: SyncPass[] = []
   graces = 0
   /** Asked before each call; true makes it fail. */
   fault: () => boolean = () => false
 
   /** Called when a grace period begins; what it gives is called when it ends. */
   began: () => () => void = () => () => {}
+
+  passed(pass: SyncPass): void {
+    this.passes.push(pass)
+  }
 
   async grace(): Promise<void> {
     this.graces++
