@@ -3,7 +3,7 @@ import { describe, it } from 'node:test'
 import { KpngError } from '@kpng/api'
 import { aNode, anEndpoint, aService, aSlice } from '../objects/fixtures.ts'
 import type { KubeObject } from '../objects/types.ts'
-import { Store } from './store.ts'
+import { Store, type StoreWrite } from './store.ts'
 
 /** A store, and what it told since last asked. */
 function subject() {
@@ -169,5 +169,28 @@ describe('store', () => {
     feed[Symbol.dispose]()
     store.set('s', aService())
     assert.equal(wakes(), 0)
+  })
+
+  it('tells of every write, also of one that changes nothing', () => {
+    const writes: string[] = []
+    const onWrite = ({ kind, key, changed }: StoreWrite) => writes.push(`${kind} ${key} ${changed}`)
+    const store = new Store({ onWrite, maxObjects: 1 })
+    store.set('s', aService())
+    store.set('s', aService())
+    store.set('s', aSlice())
+    store.set('s', aNode())
+    store.delete('s', aService())
+    store.delete('s', aService())
+    store.set('s', aService())
+    assert.throws(() => store.set('s', aService({ name: 'db' })))
+    assert.deepEqual(writes, [
+      'Service shop/web true',
+      'Service shop/web false',
+      `EndpointSlice shop/${aSlice().name} true`,
+      'Node n1 true',
+      'Service shop/web true',
+      'Service shop/web false',
+      'Service shop/web true',
+    ])
   })
 })

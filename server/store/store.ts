@@ -15,6 +15,17 @@ import { same } from './same.ts'
 export interface StoreOptions {
   /** Bound on the number of objects of each kind. Default 1,000,000. */
   readonly maxObjects?: number
+  /** A source has said something of an object, be it new or known. Must only take note. */
+  readonly onWrite?: (write: StoreWrite) => void
+}
+
+/** What a source has said. */
+export interface StoreWrite {
+  readonly kind: Kind
+  /** `namespace/name`, or the name of what has no namespace. */
+  readonly key: string
+  /** What somebody reads of the store is another than before. */
+  readonly changed: boolean
 }
 
 /** What identifies an object within its source. namespace is '' (or left out) for Nodes and ServiceCIDRs. */
@@ -42,10 +53,12 @@ export class Store {
   /** Sources of which something is missing. */
   readonly #partial = new Set<string>()
   readonly #feeds = new Set<ChangeFeed>()
+  readonly #onWrite: (write: StoreWrite) => void
   #updates = 0
   #revision = 0
 
-  constructor({ maxObjects = 1_000_000 }: StoreOptions = {}) {
+  constructor({ maxObjects = 1_000_000, onWrite = () => {} }: StoreOptions = {}) {
+    this.#onWrite = onWrite
     this.#services = new Rows(maxObjects)
     this.#slices = new Rows(maxObjects)
     this.#nodes = new Rows(maxObjects)
@@ -122,12 +135,17 @@ export class Store {
     if (!this.#rows(object.kind).hasRoomFor(key)) {
       throw new KpngError('exhausted', `more than ${this.#services.maxRows} objects of kind ${object.kind}`)
     }
+    const before = this.#revision
     this.#put(source, object, key, object, triggeredAtMs)
+    this.#onWrite({ kind: object.kind, key, changed: this.#revision !== before })
   }
 
   /** Takes away what a source said of an object; unknown ones are fine. */
   delete(source: string, ref: ObjectRef): void {
-    this.#put(source, ref, keyOf(ref), undefined)
+    const key = keyOf(ref)
+    const before = this.#revision
+    this.#put(source, ref, key, undefined)
+    this.#onWrite({ kind: ref.kind, key, changed: this.#revision !== before })
   }
 
   service(key: string): Service | undefined {

@@ -60,6 +60,21 @@ describe('local view', () => {
     assert.deepEqual([view.synced, view.revision], [true, store.revision])
   })
 
+  it('says when the sink has all there is, also where that was nothing', () => {
+    const order: string[] = []
+    const sink = new RecordingSink()
+    const onCaughtUp = () => order.push(...sink.calls(), 'caught up')
+    const { store, clock } = subject({ onCaughtUp }, sink)
+    clock.advance(100)
+    assert.deepEqual(order.splice(0), [], 'nobody knows yet')
+    store.complete('s')
+    clock.advance(100)
+    assert.deepEqual(order.splice(0), ['setNode n1', 'sync', 'caught up'])
+    store.set('s', aSlice({ endpoints: [anEndpoint('10.0.0.1')] }))
+    clock.advance(100)
+    assert.deepEqual(order, ['caught up'], 'a slice without a Service')
+  })
+
   it('an empty cluster is synced too: the sink may remove everything', () => {
     const { store, clock, sink } = subject()
     store.complete('s')

@@ -20,6 +20,8 @@ export interface LocalViewOptions {
    * since then is the delay, once the sink has done as told. Must only take note.
    */
   readonly onTriggered?: (triggers: readonly Trigger[], revision: number) => void
+  /** The sink has been told of all that the store says, if it was anything; after onTriggered. Must only take note. */
+  readonly onCaughtUp?: () => void
   /** All traffic to ClusterIPs is masqueraded. Default false. */
   readonly masqueradeAll?: boolean
   /** How pods are told from other sources. Default: they are not. */
@@ -48,6 +50,7 @@ export class LocalView implements Disposable {
   readonly #localDetector: LocalDetector | undefined
   readonly #bindAddress: string
   readonly #onTriggered: LocalViewOptions['onTriggered']
+  readonly #onCaughtUp: LocalViewOptions['onCaughtUp']
   readonly #clock: Clock
   readonly #feed: ChangeFeed
   readonly #runner: BoundedRunner
@@ -78,6 +81,7 @@ export class LocalView implements Disposable {
       externalIPs: options.externalIPs ?? DEFAULT_POLICY.externalIPs,
     }
     this.#onTriggered = options.onTriggered
+    this.#onCaughtUp = options.onCaughtUp
     this.#clock = options.clock ?? systemClock
     this.#runner = new BoundedRunner(() => this.#run(), options.minIntervalMs ?? 10, this.#clock)
     this.#feed = store.subscribe(() => this.#runner.request())
@@ -146,6 +150,7 @@ export class LocalView implements Disposable {
     this.#revision = this.#store.revision
     this.#sync()
     this.#tellTriggers()
+    this.#onCaughtUp?.()
     this.#release()
     return 'done'
   }
