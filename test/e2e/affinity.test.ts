@@ -20,7 +20,9 @@ after(async () => {
   await stage?.[Symbol.asyncDispose]()
 })
 
-const sticky = (timeoutSeconds: number, endpoints: readonly string[] = pods): unknown[] => {
+type Endpoints = Parameters<typeof endpointSlice>[0]['endpoints']
+
+const sticky = (timeoutSeconds: number, endpoints: Endpoints = pods): unknown[] => {
   const ports = Array.from({ length: portCount }, (_, index) => ({ name: `p${index}`, number: index }))
   return [
     service({
@@ -52,7 +54,7 @@ const restart = async (timeoutSeconds: number): Promise<void> => {
   await stage.apply(...sticky(timeoutSeconds))
 }
 
-test('a client stays with its backend on the ClusterIP, the external IP and the NodePort; ports choose for themselves', async () => {
+test('[KP-4.3.1 KP-14.10] a client stays with its backend on the ClusterIP, the external IP and the NodePort; ports choose for themselves', async () => {
   await restart(600)
   const first = await around()
   assert.ok(new Set(first).size > 1, `the ports are independent: ${first}`)
@@ -71,7 +73,7 @@ test('a client stays with its backend on the ClusterIP, the external IP and the 
   )
 })
 
-test('each network namespace is a client of its own', async () => {
+test('[KP-4.3.1] each network namespace is a client of its own', async () => {
   await restart(600)
   const first = await around()
   await using pod = Clients.inNewNamespace(stage.host, pods)
@@ -82,7 +84,7 @@ test('each network namespace is a client of its own', async () => {
   assert.deepEqual(await around(), first)
 })
 
-test('the timeout slides with each connection, and a client that was idle for longer chooses anew', async () => {
+test('[KP-4.3.2 KP-14.10] the timeout slides with each connection, and a client that was idle for longer chooses anew', async () => {
   await restart(3)
   const first = await around()
   for (let round = 0; round < 4; round++) {
@@ -93,7 +95,7 @@ test('the timeout slides with each connection, and a client that was idle for lo
   assert.notDeepEqual(await around(), first)
 })
 
-test('affinity holds only for a backend of the list in force: the client gets another and keeps that', async () => {
+test('[KP-4.3.3 KP-14.10] affinity holds only for a backend of the list in force: the client gets another and keeps that', async () => {
   await restart(600)
   const first = await around()
   const [gone = ''] = first
@@ -105,6 +107,25 @@ test('affinity holds only for a backend of the list in force: the client gets an
     else assert.equal(second[index], pod, 'who was not there stays')
   await stage.apply(...sticky(600))
   assert.deepEqual(await around(), second, 'the one that comes back does not get its clients back')
+})
+
+test('[KP-4.3.5] readiness and hints are decided first: who remembers a backend that is out by them gets another', async () => {
+  const here = { forNodes: [{ name: 'node-a' }] }
+  const elsewhere = { forNodes: [{ name: 'node-b' }] }
+  for (const [why, out, others] of [
+    ['terminating', { ready: false, serving: true, terminating: true }, {}],
+    ['hinted for another node', { hints: elsewhere }, { hints: here }],
+  ] as const) {
+    await restart(600)
+    const first = await around()
+    const [gone = ''] = first
+    const endpoints = pods.map(address => ({ address, ...(`${address}:8080` === gone ? out : others) }))
+    await stage.apply(...sticky(600, endpoints))
+    const second = await around()
+    for (const [index, pod] of first.entries())
+      if (pod === gone) assert.notEqual(second[index], gone, why)
+      else assert.equal(second[index], pod, why)
+  }
 })
 
 test('a client keeps its backend when the agent is killed and starts again', async () => {

@@ -17,7 +17,7 @@ after(async () => {
   await stage?.[Symbol.asyncDispose]()
 })
 
-test('backends are found by port name in any number of slices, each with its own number; targetPort is not read', async () => {
+test('[KP-2.3 KP-14.13] backends are found by port name in any number of slices, each with its own number; targetPort is not read', async () => {
   const other = { name: 'admin', port: 8082 }
   await stage.apply(
     service({
@@ -45,7 +45,7 @@ test('backends are found by port name in any number of slices, each with its own
   assert.deepEqual(await stage.reached('10.96.1.1'), [`${pod1}:8080`, `${pod2}:8081`, `${pod3}:8082`])
 })
 
-test('an endpoint that is listed several times is one backend with one share', async () => {
+test('[KP-2.8] an endpoint that is listed several times is one backend with one share', async () => {
   const ports = [{ port: 8080 }]
   await stage.apply(
     service({ name: 'dup', clusterIPs: ['10.96.1.2'], ports: [{ port: 80 }] }),
@@ -62,7 +62,7 @@ test('an endpoint that is listed several times is one backend with one share', a
   assertUniform(await stage.tally('10.96.1.2', 80, 400), [`${pod1}:8080`, `${pod2}:8080`], 400)
 })
 
-test('of duplicates the one that does not terminate counts, whichever comes first', async () => {
+test('[KP-2.8] of duplicates the one that does not terminate counts, whichever comes first', async () => {
   const leaving = { address: pod1, ready: false, serving: true, terminating: true }
   const ports = [{ port: 8080 }]
   const other = endpointSlice({ service: 'dup', name: 'dup-9', ports, endpoints: [pod2] })
@@ -120,7 +120,7 @@ test('one pod serves several Services; leaving one of them leaves it in the othe
   assert.deepEqual(await stage.reached('10.96.1.11'), [`${pod1}:8080`, `${pod3}:8080`])
 })
 
-test('TCP and UDP of one port are two service ports with backends of their own', async () => {
+test('[KP-1.15] TCP and UDP of one port are two service ports with backends of their own', async () => {
   await stage.apply(
     service({
       name: 'dns',
@@ -143,7 +143,7 @@ test('TCP and UDP of one port are two service ports with backends of their own',
   assert.deepEqual(await stage.reached('10.96.1.5', 53, 'udp_connected'), [`${pod2}:8081`])
 })
 
-test('a slice’s port counts for the Service’s port of its protocol only', async () => {
+test('[KP-2.3 KP-4.14] a slice’s port counts for the Service’s port of its protocol only', async () => {
   await stage.apply(
     service({ name: 'proto', clusterIPs: ['10.96.1.6'], ports: [{ name: 'x', port: 80 }] }),
     endpointSlice({
@@ -155,7 +155,7 @@ test('a slice’s port counts for the Service’s port of its protocol only', as
   assert.deepEqual(await stage.reached('10.96.1.6'), ['ECONNREFUSED'])
 })
 
-test('dual stack: each family goes to its own endpoints, and refuses where it has none', async () => {
+test('[KP-6.9] dual stack: each family goes to its own endpoints, and refuses where it has none', async () => {
   const vips = ['10.96.1.7', 'fd00:96::7']
   const ports = [
     { name: 't', port: 80 },
@@ -216,7 +216,7 @@ for (const [family, vip, backends] of [
   ['IPv6', 'fd00:96::8', [pod61, pod62].flatMap(pod => [`[${pod}]:8080`, `[${pod}]:8081`])],
 ] as const)
   for (const how of ['tcp', 'udp', 'udp_connected'] as const)
-    test(`new sockets spread evenly over all backends: ${family}, ${how}`, async () => {
+    test(`[KP-4.16] new sockets spread evenly over all backends: ${family}, ${how}`, async () => {
       const both = [1, 2].map(n => ({ name: `${n}`, n }))
       await stage.apply(
         service({

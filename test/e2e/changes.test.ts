@@ -44,7 +44,7 @@ async function told(...destinations: readonly [string, number][]): Promise<strin
   return await stage.clients.run(`[how(*to) for to in ${list} for how in (tcp, udp_connected)]`)
 }
 
-test('a Service that is deleted is not translated any more; with a ServiceCIDR its address is unreachable', async () => {
+test('[KP-4.12] a Service that is deleted is not translated any more; with a ServiceCIDR its address is unreachable', async () => {
   await stage.apply(...web())
   assert.deepEqual(await told(['10.96.5.1', 80]), [answer, 'ECONNREFUSED'])
   await stage.apply()
@@ -61,7 +61,7 @@ test('a Service that is deleted is not translated any more; with a ServiceCIDR i
   ])
 })
 
-test('the address and the NodePort of a deleted Service serve the one that is made in the same apply', async () => {
+test('[KP-1.16] the address and the NodePort of a deleted Service serve the one that is made in the same apply', async () => {
   for (const [name, pod] of [
     ['first', pod1],
     ['second', pod2],
@@ -76,7 +76,7 @@ test('the address and the NodePort of a deleted Service serve the one that is ma
   }
 })
 
-test('two Services swap their addresses in one apply: no connection meanwhile goes anywhere else', async () => {
+test('[KP-1.16 KP-6.4] two Services swap their addresses in one apply: no connection meanwhile goes anywhere else', async () => {
   await stage.apply(...one('a', '10.96.5.3', pod1), ...one('b', '10.96.5.4', pod2))
   await stage.clients.run(`
 stop = False
@@ -184,7 +184,7 @@ test('an external IP and a LoadBalancer address go with the field, the rest stay
   }
 })
 
-test('a Service deleted and made again while its slices stay is served again', async () => {
+test('[KP-2.11] a Service deleted and made again while its slices stay is served again', async () => {
   const [made, ...slices] = web()
   await stage.apply(...slices)
   assert.deepEqual(await told(['10.96.5.1', 80]), ['ENETUNREACH', 'ENETUNREACH'])

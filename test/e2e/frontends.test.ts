@@ -112,7 +112,7 @@ for (const [name, to, backends] of [
   ['ClusterIP, UDP, IPv4', '10.96.0.1:80/udp', web.udp4],
   ['externalIP, TCP', '192.0.2.10:80', web.tcp4],
   [
-    'LoadBalancer VIP, TCP (policy Local: a client on the node gets all endpoints)',
+    '[KP-4.7 KP-14.2] LoadBalancer VIP, TCP (policy Local: a client on the node gets all endpoints)',
     '192.0.2.20:80',
     web.tcp4,
   ],
@@ -145,15 +145,19 @@ for (const [name, to, backends] of [
 }
 
 for (const [name, to, outcome] of [
-  ['a Service without endpoints refuses TCP at once', '10.96.0.2:80', 'refused'],
+  ['[KP-4.4 KP-14.1] a Service without endpoints refuses TCP at once', '10.96.0.2:80', 'refused'],
   ['a Service without endpoints refuses UDP at once', '10.96.0.2:80/udp', 'refused'],
   ['a Service without endpoints refuses IPv6 at once', '[fd00:96::2]:80', 'refused'],
-  ['policy Local with nobody here is unreachable', '10.96.0.3:80', 'unreachable'],
-  ['another port of a ClusterIP is refused', '10.96.0.1:81', 'refused'],
-  ['another protocol on a ClusterIP’s port is refused', '10.96.0.3:80/udp', 'refused'],
-  ['an address of the ServiceCIDR that nobody has is unreachable', '10.96.7.7:80', 'unreachable'],
-  ['an IPv6 address of the ServiceCIDR that nobody has is unreachable', '[fd00:96::77]:80', 'unreachable'],
-  ['a Service of another proxy is none of ours', '10.96.0.4:80', 'unreachable'],
+  ['[KP-4.3 KP-14.1] policy Local with nobody here is unreachable', '10.96.0.3:80', 'unreachable'],
+  ['[KP-4.11] another port of a ClusterIP is refused', '10.96.0.1:81', 'refused'],
+  ['[KP-4.11 KP-4.14] another protocol on a ClusterIP’s port is refused', '10.96.0.3:80/udp', 'refused'],
+  ['[KP-4.12] an address of the ServiceCIDR that nobody has is unreachable', '10.96.7.7:80', 'unreachable'],
+  [
+    '[KP-4.12] an IPv6 address of the ServiceCIDR that nobody has is unreachable',
+    '[fd00:96::77]:80',
+    'unreachable',
+  ],
+  ['[KP-1.1] a Service of another proxy is none of ours', '10.96.0.4:80', 'unreachable'],
 ] as const) {
   test(name, async () => {
     const started = performance.now()
@@ -163,17 +167,17 @@ for (const [name, to, outcome] of [
   })
 }
 
-test('policy Local with somebody here uses only the node’s own endpoints', async () => {
+test('[KP-4.2] policy Local with somebody here uses only the node’s own endpoints', async () => {
   const result = await lab.probe('node/node-b', '10.96.0.3:80', 10)
   assert.deepEqual(result.answered, { '10.180.1.1:8080': 10 })
 })
 
-test('a LoadBalancer address with ipMode Proxy is left alone', async () => {
+test('[KP-1.9] a LoadBalancer address with ipMode Proxy is left alone', async () => {
   const result = await lab.probe('node/node-a', '192.0.2.21:80', 2, ['--timeout-ms', '300'])
   assert.deepEqual(result.answered, {})
 })
 
-test('the agent lives beside headless and ExternalName Services', async () => {
+test('[KP-1.5] the agent lives beside headless and ExternalName Services', async () => {
   const result = await lab.probe('node/node-b', '10.96.0.1:80', 2)
   assert.equal(
     Object.values(result.answered).reduce((a, b) => a + b, 0),

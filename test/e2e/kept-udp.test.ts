@@ -39,7 +39,7 @@ const cases = [
   ['by termination', dns({}, state(false, false, false)), dns(state(false, true, true), {})],
 ] as const
 
-test('a UDP socket stays connected to a backend that leaves the list and serves on, and moves when it serves no more', async () => {
+test('[KP-7.2] a UDP socket stays connected to a backend that leaves the list and serves on, and moves when it serves no more', async () => {
   await using host = new TestHost()
   host.addAddresses([pod1, pod2])
   await host.listen([pod1, pod2].map(address => ({ address, port: 8080, protocol: 'udp' })))

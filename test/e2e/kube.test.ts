@@ -58,7 +58,7 @@ test('an agent follows an API server that comes up after it, changes, goes and c
   assert.equal(await kube.stopAgent(), 0)
 })
 
-test('an agent that starts while the API server is down takes nothing away', async () => {
+test('[KP-1.17 KP-6.5] an agent that starts while the API server is down takes nothing away', async () => {
   await using kube = await kubeHost()
   await kube.api({ put: [web, gone, slice('10.180.0.1'), ...around], listen: true })
   kube.startAgent()
@@ -74,7 +74,7 @@ test('an agent that starts while the API server is down takes nothing away', asy
   assert.equal(await connect(kube), 'connected')
 })
 
-test('Services of another proxy are not served, unless it is the one that was named', async () => {
+test('[KP-1.1] Services of another proxy are not served, unless it is the one that was named', async () => {
   await using kube = await kubeHost()
   const label = { 'service.kubernetes.io/service-proxy-name': 'ours' }
   const ours = service({ name: 'ours', clusterIPs: ['10.96.0.2'], ports: [{ port: 80 }], labels: label })

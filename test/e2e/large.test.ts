@@ -21,7 +21,7 @@ const slices = (count: number): unknown[] =>
     }),
   )
 
-test('a Service with 5,000 endpoints in 50 slices is served whole, and shrinks', async () => {
+test('[KP-2.10] a Service with 5,000 endpoints in 50 slices is served whole, and shrinks', async () => {
   await using host = new TestHost()
   host.ip('route add local 10.180.0.0/16 dev lo')
   const agent = host.agent()

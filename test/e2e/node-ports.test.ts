@@ -87,12 +87,12 @@ for (const [name, address, port] of [
       assert.deepEqual(await stage.reached(address, port, how), backends[family(address)], how)
   })
 
-test('NodePorts are on the primary address of each family, TCP and UDP; not on others, not on loopback', async () => {
+test('[KP-5.1 KP-5.2 KP-5.6 KP-13.3 KP-13.4] NodePorts are on the primary address of each family, TCP and UDP; not on others, not on loopback', async () => {
   await stage.apply(...objects)
   await assertNodePortsAt(primary, [...secondary, '127.0.0.1', '::1'])
 })
 
-test('a NodePort can be bound, and a client that connects to it reaches the Service all the same', async () => {
+test('[KP-5.8] a NodePort can be bound, and a client that connects to it reaches the Service all the same', async () => {
   await stage.apply(...objects)
   const other = objects.slice(1)
   // The servers above have bound it before there was a Service; and afterwards:
@@ -113,7 +113,7 @@ test('a NodePort can be bound, and a client that connects to it reaches the Serv
   await stage.clients.run('s.close()')
 })
 
-test('a NodePort of a Service without a ClusterIP of a family is not there in that family', async () => {
+test('[KP-1.6 KP-14.14] a NodePort of a Service without a ClusterIP of a family is not there in that family', async () => {
   await stage.apply(
     service({
       name: 'web',
@@ -127,7 +127,7 @@ test('a NodePort of a Service without a ClusterIP of a family is not there in th
   assert.deepEqual(await stage.reached('192.168.78.1', 30080), self('192.168.78.1'))
 })
 
-test('--nodeport-addresses: CIDRs name the addresses, also those that come and go; loopback stays out', async () => {
+test('[KP-5.1 KP-5.4 KP-5.5 KP-5.6] --nodeport-addresses: CIDRs name the addresses, also those that come and go; loopback stays out', async () => {
   await stage.apply(...objects)
   await stage.agent.stop()
   await stage.agent.start(['--nodeport-addresses', '192.168.79.0/24,fd00:79::/64,127.0.0.0/8,::1/128'])

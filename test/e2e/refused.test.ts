@@ -74,7 +74,7 @@ for (const [name, error, objects] of [
     ]),
   ],
 ] as const)
-  test(`${name}: every kind of socket is told ${error} at once`, async () => {
+  test(`[KP-4.3 KP-4.4 KP-14.1] ${name}: every kind of socket is told ${error} at once`, async () => {
     await stage.apply(...objects)
     const { answers, slowest } = await told()
     assert.deepEqual(answers, [error])
@@ -119,7 +119,7 @@ thread = threading.Thread(target=loop, daemon=True); thread.start()`)
   assert.deepEqual(seen, [expected, expected, expected])
 })
 
-test('TCP connections of a backend that goes stay established, also when the Service goes', async () => {
+test('[KP-4.0 KP-7.4] TCP connections of a backend that goes stay established, also when the Service goes', async () => {
   const echo = (endpoints: Endpoints): unknown[] => [
     service({ name: 'echo', clusterIPs: ['10.96.4.2'], ports: [{ port: 80 }] }),
     ...(endpoints.length > 0 ? [endpointSlice({ service: 'echo', ports: [{ port: 9090 }], endpoints })] : []),

@@ -37,7 +37,7 @@ async function statusWhen(agent: TestAgent, wanted: (status: AgentAnswer) => boo
   }
 }
 
-test('kill -9 of the agent and its restart fail no connection', async () => {
+test('[KP-6.5] kill -9 of the agent and its restart fail no connection', async () => {
   await using host = await hostWithBackends()
   const agent = host.agent()
   agent.write(web(backends))
@@ -53,7 +53,7 @@ test('kill -9 of the agent and its restart fail no connection', async () => {
   assert.ok(result.ok > 500, `only ${result.ok} connections were made`)
 })
 
-test('a restarted agent adopts ids, maps and links: what the kernel has stays to the letter', async () => {
+test('[KP-6.5] a restarted agent adopts ids, maps and links: what the kernel has stays to the letter', async () => {
   await using host = await hostWithBackends()
   const agent = host.agent()
   agent.write(web(backends))
@@ -68,7 +68,7 @@ test('a restarted agent adopts ids, maps and links: what the kernel has stays to
   assert.equal(await programmed(agent), before)
 })
 
-test('endpoints that changed while the agent was dead are served as soon as it is back', async () => {
+test('[KP-6.5] endpoints that changed while the agent was dead are served as soon as it is back', async () => {
   await using host = await hostWithBackends()
   const agent = host.agent()
   agent.write(web(['10.180.0.1']))
@@ -81,7 +81,7 @@ test('endpoints that changed while the agent was dead are served as soon as it i
   assert.doesNotMatch(lines, /10\.180\.0\.1:8080/)
 })
 
-test('nothing is pruned before the source has been read completely', async () => {
+test('[KP-1.17 KP-6.5] nothing is pruned before the source has been read completely', async () => {
   await using host = await hostWithBackends()
   const agent = host.agent()
   agent.write(web(backends))
@@ -98,7 +98,7 @@ test('nothing is pruned before the source has been read completely', async () =>
   assert.equal(await programmed(agent), before)
 })
 
-test('the maps grow by a new generation, under load, without a failed connection', async () => {
+test('[KP-6.4] the maps grow by a new generation, under load, without a failed connection', async () => {
   await using host = await hostWithBackends()
   const agent = host.agent()
   agent.write(web(backends))
@@ -116,7 +116,7 @@ test('the maps grow by a new generation, under load, without a failed connection
   assert.deepEqual(ids(await programmed(agent)), ids(before), 'ids go along')
 })
 
-test('cleanup removes every trace, and refuses while the agent runs', async () => {
+test('[KP-6.5] cleanup removes every trace, and refuses while the agent runs', async () => {
   await using host = await hostWithBackends()
   const agent = host.agent()
   agent.write(web(backends))
@@ -152,7 +152,7 @@ test('cleanup takes nothing away from an agent that is only starting', async () 
   assert.equal((await agent.sync()).synced, true)
 })
 
-test('a cgroup that is removed and made again gets its programs back, and the agent says what is wrong meanwhile', async () => {
+test('[KP-6.3] a cgroup that is removed and made again gets its programs back, and the agent says what is wrong meanwhile', async () => {
   await using host = await hostWithBackends()
   const cgroup = join(host.cgroup, 'served')
   mkdirSync(cgroup)

@@ -93,7 +93,7 @@ test('in a namespace that only its process holds: sockets of the gone backend mo
   await assertMovedOn(pod)
 })
 
-test('a backend that goes while the agent is dead: sockets move on when it is back', async () => {
+test('[KP-7.1] a backend that goes while the agent is dead: sockets move on when it is back', async () => {
   await stage.apply(...first)
   await using pod = await podNamespace()
   assert.deepEqual(await pod.run(open), before1)
@@ -104,7 +104,7 @@ test('a backend that goes while the agent is dead: sockets move on when it is ba
   await assertMovedOn(pod)
 })
 
-test('a Service that is deleted: its sockets are told', async () => {
+test('[KP-7.1] a Service that is deleted: its sockets are told', async () => {
   await stage.apply(...first)
   await using pod = await podNamespace()
   assert.deepEqual(await pod.run(open), before1)

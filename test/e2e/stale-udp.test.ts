@@ -75,7 +75,7 @@ result = {"connected": moved(connected, vip), "mapped": moved(mapped, ("::ffff:1
 print(json.dumps(result), flush=True)
 `
 
-test('connected UDP sockets move on when their backend goes; unconnected ones and TCP stay as they are', async () => {
+test('[KP-7.3 KP-7.4 KP-7.5 KP-14.12] connected UDP sockets move on when their backend goes; unconnected ones and TCP stay as they are', async () => {
   await using host = await dnsHost()
   const agent = host.agent()
   agent.write(dns(['10.180.0.1']))
@@ -102,7 +102,7 @@ test('connected UDP sockets move on when their backend goes; unconnected ones an
   assert.equal(result.tcp, '10.96.0.10', 'the TCP connection is still there')
 })
 
-test('a backend that terminates but still serves keeps its connected UDP sockets (kube-proxy 7: wanted set)', async () => {
+test('[KP-7.2 KP-14.12] a backend that terminates but still serves keeps its connected UDP sockets', async () => {
   await using host = await dnsHost()
   const agent = host.agent()
   agent.write(dns(['10.180.0.1']))

@@ -101,7 +101,7 @@ async function meaning(instance: string): Promise<readonly string[]> {
     .sort()
 }
 
-test('kill -9 at random moments of a storm of changes: a stable Service fails nobody, and the maps end as of a fresh agent', async t => {
+test('[KP-6.5] kill -9 at random moments of a storm of changes: a stable Service fails nobody, and the maps end as of a fresh agent', async t => {
   const seed = Number(process.env.KPNG_SEED ?? Math.floor(Math.random() * 2 ** 31))
   t.diagnostic(`KPNG_SEED=${seed}`)
   const random = randomFrom(seed)

@@ -44,7 +44,7 @@ test('what failed is tried again without being asked, and told once', t => {
   assert.deepEqual([attachment.attached, attachment.failure], [true, undefined])
 })
 
-test('programs that are gone from their place are put there again', t => {
+test('[KP-6.3] programs that are gone from their place are put there again', t => {
   const { state, attachment } = observed(t)
   using _ = attachment
   attachment.begin()

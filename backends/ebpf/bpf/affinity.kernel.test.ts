@@ -17,7 +17,7 @@ before(async () => {
 })
 after(() => owned.disposeAsync())
 
-test('all sockets of a network namespace go to one backend, on every frontend and by every kind of socket', async () => {
+test('[KP-4.3.1] all sockets of a network namespace go to one backend, on every frontend and by every kind of socket', async () => {
   const vips = ['10.96.0.1#80', '192.0.2.1#8080']
   datapath.service({ vips, backends: backends4, affinityTimeoutS: 3600 })
   const [one, other] = [host.client(), host.client()]
@@ -57,7 +57,7 @@ test('network namespaces choose for themselves', async () => {
   assert.ok(chosen.size > 1)
 })
 
-test('a client whose backend goes gets another and keeps that', async () => {
+test('[KP-4.3.3] a client whose backend goes gets another and keeps that', async () => {
   const service = datapath.service({ vips: ['10.96.0.3#80'], backends: backends4, affinityTimeoutS: 3600 })
   const client = host.client()
   const [first = ''] = Object.keys(await client.tally('connects 1 inet 10.96.0.3 80'))
@@ -69,7 +69,7 @@ test('a client whose backend goes gets another and keeps that', async () => {
   assert.deepEqual(await client.tally('connects 10 inet 10.96.0.3 80'), { [second]: 10 })
 })
 
-test('a client that was idle for longer than the timeout chooses anew', async () => {
+test('[KP-4.3.2] a client that was idle for longer than the timeout chooses anew', async () => {
   const service = datapath.service({
     vips: ['10.96.0.4#80'],
     backends: [backends4[0] ?? ''],

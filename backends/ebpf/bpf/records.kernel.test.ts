@@ -67,7 +67,7 @@ test('a socket of a dead backend that is bound to a device is found with its dev
   assert.deepEqual(devices.sort(), [0, 1]) // lo is the first device of every namespace
 })
 
-test('sockets of other backends, unconnected and disconnected ones, and TCP are not stale', async () => {
+test('[KP-7.4] sockets of other backends, unconnected and disconnected ones, and TCP are not stale', async () => {
   const service = datapath.service({ vips: ['10.96.1.1#53'], backends: [a] })
   const other = datapath.service({ vips: ['10.96.1.2#53'], backends: [b] })
   markDead(service, a)

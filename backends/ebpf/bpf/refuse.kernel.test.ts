@@ -121,7 +121,7 @@ test('refusals are counted by service port', async () => {
   assert.deepEqual(datapath.counts(local), { connections: 0, datagrams: 0, refused: 0, unreachable: 4 })
 })
 
-test('what is nobody’s Service is not touched', async () => {
+test('[KP-4.13] what is nobody’s Service is not touched', async () => {
   datapath.setAddress('192.168.0.1', AddrFlag.EXTERNAL)
   datapath.setAddress('10.1.0.2', AddrFlag.NODE)
   const client = host.client()
@@ -131,7 +131,7 @@ test('what is nobody’s Service is not touched', async () => {
   }
 })
 
-test('loopback and the unspecified address are never a Service, not even with a NodePort of that number', async () => {
+test('[KP-5.6 KP-13.3] loopback and the unspecified address are never a Service, not even with a NodePort of that number', async () => {
   const services = [
     datapath.service({ vips: ['*#30080'], backends: ['10.1.0.2#80'] }),
     datapath.service({ vips: ['*#30080'], backends: ['fd96::1#80'] }),
@@ -153,7 +153,7 @@ test('loopback and the unspecified address are never a Service, not even with a 
   for (const service of services) assert.equal(datapath.counts(service).connections, 0)
 })
 
-test('a node address that serves NodePorts reaches the backends of the NodePort', async () => {
+test('[KP-5.1] a node address that serves NodePorts reaches the backends of the NodePort', async () => {
   const service = datapath.service({ vips: ['*#30081'], backends: ['10.1.0.2#80'] })
   datapath.setAddress('192.168.7.7', AddrFlag.NODE)
   const client = host.client()

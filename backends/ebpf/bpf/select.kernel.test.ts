@@ -42,7 +42,7 @@ for (const { family, net, pods } of [
     )
   })
 
-  test(`${family}: random numbers divide the list into equal parts, first to last slot`, () => {
+  test(`[KP-4.16] ${family}: random numbers divide the list into equal parts, first to last slot`, () => {
     const backends = names(pods, 4)
     const service = datapath.service({ vips: [`${net}2#80`], backends })
     const chosen = [1, 0x3fffffff, 0x40000000, 0x80000000, 0xbfffffff, 0xc0000000, 0xffffffff].map(
@@ -55,7 +55,7 @@ for (const { family, net, pods } of [
     )
   })
 
-  test(`${family}: picks spread evenly and are all counted`, () => {
+  test(`[KP-4.16] ${family}: picks spread evenly and are all counted`, () => {
     const backends = names(pods, 7)
     const service = datapath.service({ vips: [`${net}3#80`], backends })
     ask(`${net}3`, 80, { count: 1 }, 7000)
@@ -63,7 +63,7 @@ for (const { family, net, pods } of [
     assert.equal(datapath.counts(service).connections, 7000)
   })
 
-  test(`${family}: a list that flips all the time gives backends of the old or the new list only`, async () => {
+  test(`[KP-6.4] ${family}: a list that flips all the time gives backends of the old or the new list only`, async () => {
     const [before, after, never] = [names(`${pods}1`, 5), names(`${pods}2`, 8), names(`${pods}3`, 3)]
     const service = datapath.service({ vips: [`${net}4#80`], backends: before })
     service.writeBackends(never)
@@ -80,7 +80,7 @@ for (const { family, net, pods } of [
   })
 }
 
-test('an empty list says why', () => {
+test('[KP-4.3 KP-4.4] an empty list says why', () => {
   datapath.service({ vips: ['10.96.1.1#80'], backends: [] })
   datapath.service({
     vips: ['10.96.1.2#80'],
@@ -91,7 +91,7 @@ test('an empty list says why', () => {
   assert.equal(ask('10.96.1.2', 80).reason, Reason.NO_LOCAL_ENDPOINTS)
 })
 
-test('a miss: the address decides', () => {
+test('[KP-4.11 KP-4.13 KP-4.14 KP-5.6] a miss: the address decides', () => {
   datapath.setAddress('10.96.1.3', AddrFlag.CLUSTER_IP)
   datapath.setAddress('192.0.2.1', AddrFlag.EXTERNAL)
   datapath.setAddress('192.0.2.2', AddrFlag.NODE)
@@ -108,6 +108,19 @@ test('a miss: the address decides', () => {
     assert.equal(ask(local, 30000).reason, Reason.NOT_A_SERVICE, local)
 })
 
+test('[KP-4.0] an address and port of a Service comes before the NodePort of that number', () => {
+  datapath.setAddress('192.0.2.4', AddrFlag.NODE | AddrFlag.EXTERNAL)
+  datapath.setAddress('192.0.2.5', AddrFlag.NODE)
+  const external = datapath.service({
+    vips: ['192.0.2.4#30001'],
+    backends: ['10.1.0.1#80'],
+    protocols: ['tcp'],
+  })
+  const nodePort = datapath.service({ vips: ['*#30001'], backends: ['10.1.0.2#80'], protocols: ['tcp'] })
+  assert.equal(ask('192.0.2.4', 30001).servicePort, external.servicePort)
+  assert.equal(ask('192.0.2.5', 30001).servicePort, nodePort.servicePort)
+})
+
 test('slots of another list are not believed: LIST_BUSY, and no backend of somebody else', () => {
   const one = datapath.service({ vips: ['10.96.1.4#80'], backends: ['10.1.0.1#80'] })
   const other = datapath.service({ vips: ['10.96.1.5#80'], backends: ['10.1.0.2#80'] })
@@ -121,7 +134,7 @@ const affine = (vip: string, count: number, affinityTimeoutS = 10): [TestService
   return [datapath.service({ vips: [`${vip}#80`], backends, affinityTimeoutS }), backends]
 }
 
-test('affinity: a client keeps its backend, clients spread', () => {
+test('[KP-4.3.1] affinity: a client keeps its backend, clients spread', () => {
   affine('10.96.2.1', 8)
   const choices = new Set<number>()
   for (let client = 1n; client <= 40n; client++) {
@@ -133,7 +146,7 @@ test('affinity: a client keeps its backend, clients spread', () => {
   assert.ok(choices.size > 3)
 })
 
-test('affinity: all frontends of a service port share it, other service ports do not', () => {
+test('[KP-4.3.1 KP-14.10] affinity: all frontends of a service port share it, other service ports do not', () => {
   const [service] = affine('10.96.2.2', 200)
   service.addFrontend('192.0.2.80#8080')
   const first = ask('10.96.2.2', 80, { client: 7n, nowNs: S }).backend
@@ -146,7 +159,7 @@ test('affinity: all frontends of a service port share it, other service ports do
   assert.ok(new Set(other).size > 1)
 })
 
-test('affinity: the timeout slides with each new connection', () => {
+test('[KP-4.3.2 KP-14.10] affinity: the timeout slides with each new connection', () => {
   affine('10.96.2.4', 200)
   const at = (seconds: number): number =>
     ask('10.96.2.4', 80, { client: 7n, nowNs: BigInt(seconds) * S, random: seconds * 20_000_000 }).backend
@@ -155,7 +168,7 @@ test('affinity: the timeout slides with each new connection', () => {
   assert.notEqual(at(50), first)
 })
 
-test('affinity: valid only for a backend of the list in force, of its generation', () => {
+test('[KP-4.3.3 KP-14.10] affinity: valid only for a backend of the list in force, of its generation', () => {
   const [service, backends] = affine('10.96.2.5', 3)
   const [first = '', second = '', third = ''] = backends
   const now = { client: 7n, nowNs: S }
@@ -174,7 +187,7 @@ test('affinity: valid only for a backend of the list in force, of its generation
   assert.equal(ask('10.96.2.5', 80, { ...now, random: 1 }).backend, service.idOf(second))
 })
 
-test('affinity: the entry is of the client, the service port and the family', () => {
+test('[KP-4.3.1] affinity: the entry is of the client, the service port and the family', () => {
   const [service] = affine('10.96.2.6', 1)
   ask('10.96.2.6', 80, { client: 0x0102030405060708n, nowNs: 5n * S })
   const client = new Uint8Array(16)

@@ -75,7 +75,7 @@ for (const { form, family, prefix, vip, backends } of forms) {
     assert.equal(datapath.counts(service).datagrams, 1000)
   })
 
-  test(`sockets (${form}) spread evenly`, async () => {
+  test(`[KP-4.16] sockets (${form}) spread evenly`, async () => {
     datapath.service({ vips: [`${vip}#7003`], backends })
     assertUniform(await host.client().tally(`datagrams 300 ${family} ${shown} 7003`), backends, 300)
   })

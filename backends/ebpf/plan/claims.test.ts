@@ -12,7 +12,7 @@ const claim = (name: string, clusterIP: string, externalIPs: string[] = []): rea
 const KEY = '10.96.0.1:80/TCP'
 
 describe('Claims', () => {
-  it('gives a frontend to the same Service whoever comes first', () => {
+  it('[KP-1.16] gives a frontend to the same Service whoever comes first', () => {
     for (const order of [
       ['a/x', 'b/x'],
       ['b/x', 'a/x'],
@@ -33,7 +33,7 @@ describe('Claims', () => {
     assert.equal(claims.problems('a/thief')[0]?.field, 'spec.externalIPs')
   })
 
-  it('serves the other when the winner goes, and tells who is touched', () => {
+  it('[KP-1.16] serves the other when the winner goes, and tells who is touched', () => {
     const claims = new Claims()
     claims.set('a/x', claim('a/x', '10.96.0.1'))
     assert.deepEqual(claims.set('b/x', claim('b/x', '10.96.0.1')), new Set())
@@ -47,7 +47,7 @@ describe('Claims', () => {
     assert.equal(claims.size, 0)
   })
 
-  it('has one winner for each claim, the same in any order, and forgets those who go', () => {
+  it('[KP-1.16] has one winner for each claim, the same in any order, and forgets those who go', () => {
     const names = ['a/1', 'a/2', 'b/1', 'b/2']
     const addresses = ['10.96.0.1', '10.96.0.2']
     const step = fc.tuple(

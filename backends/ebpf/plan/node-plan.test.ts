@@ -7,40 +7,58 @@ const ADDRESSES = ['127.0.0.1', '192.168.1.1', '10.0.0.1', '::1', 'fd02::1']
 
 describe('planNode', () => {
   const cases: [string, NodePortAddresses, string[], string[] | undefined, string[]][] = [
-    ['the first address of each family', 'primary', ADDRESSES, undefined, ['192.168.1.1', 'fd02::1']],
-    ['no NodePorts in a family without an address', 'primary', ['192.168.1.1'], undefined, ['192.168.1.1']],
     [
-      'the primary address whatever the interfaces have',
+      '[KP-5.1 KP-5.2] NodePorts: the first address of each family',
+      'primary',
+      ADDRESSES,
+      undefined,
+      ['192.168.1.1', 'fd02::1'],
+    ],
+    [
+      '[KP-5.2] NodePorts: no NodePorts in a family without an address',
+      'primary',
+      ['192.168.1.1'],
+      undefined,
+      ['192.168.1.1'],
+    ],
+    [
+      '[KP-5.2] NodePorts: the primary address whatever the interfaces have',
       'primary',
       ['192.168.1.1'],
       ['10.9.9.9'],
       ['192.168.1.1'],
     ],
     [
-      'addresses inside CIDRs, all of a family without',
+      '[KP-5.1 KP-5.3] NodePorts: addresses inside CIDRs, all of a family without',
       ['10.0.0.0/8'],
       ADDRESSES,
       undefined,
       ['10.0.0.1', 'fd02::1'],
     ],
     [
-      'all but loopback for zero CIDRs',
+      '[KP-5.4 KP-5.6] NodePorts: all but loopback for zero CIDRs',
       ['0.0.0.0/0', '::/0'],
       ADDRESSES,
       undefined,
       ['192.168.1.1', '10.0.0.1', 'fd02::1'],
     ],
     [
-      'addresses of interfaces where they are known',
+      '[KP-5.1 KP-5.5] NodePorts: addresses of interfaces where they are known',
       ['172.16.0.0/12', 'fd09::/64'],
       ADDRESSES,
       ['127.0.0.1', '172.16.0.5', '10.0.0.1', 'fd09::2'],
       ['172.16.0.5', 'fd09::2'],
     ],
-    ['nothing where no address matches', ['172.16.0.0/12', 'fd09::/64'], ADDRESSES, undefined, []],
+    [
+      '[KP-5.1] NodePorts: nothing where no address matches',
+      ['172.16.0.0/12', 'fd09::/64'],
+      ADDRESSES,
+      undefined,
+      [],
+    ],
   ]
   for (const [title, choice, addresses, local, expected] of cases) {
-    it(`serves NodePorts on ${title}`, () => {
+    it(title, () => {
       const plan = planNode(node(addresses), choice, local)
       assert.deepEqual(plan.nodePortAddresses, expected)
       const families = new Set(expected.map(address => (address.includes(':') ? 'IPv6' : 'IPv4')))
@@ -48,7 +66,7 @@ describe('planNode', () => {
     })
   }
 
-  it('serves none before the Node is known', () => {
+  it('[KP-5.9] serves none before the Node is known', () => {
     assert.deepEqual(planNode(undefined, 'primary').nodePortAddresses, [])
   })
 

@@ -9,7 +9,7 @@ const frontends = (plan: ReturnType<typeof planService>): string[] =>
   plan.frontends.map(({ key, kind, list }) => `${kind} ${key} ${list}`)
 
 describe('planService', () => {
-  it('serves ClusterIPs, load balancer and external addresses and NodePorts, per family', () => {
+  it('[KP-1.7] serves ClusterIPs, load balancer and external addresses and NodePorts, per family', () => {
     const view = service({
       name: 'shop/web',
       clusterIPs: ['10.96.0.10', 'fd00::10'],
@@ -28,7 +28,7 @@ describe('planService', () => {
     ])
   })
 
-  it('serves NodePorts only where the node and the Service have the family', () => {
+  it('[KP-1.6] serves NodePorts only where the node and the Service have the family', () => {
     const view = service({ name: 'a', clusterIPs: ['10.96.0.1'], ports: [{ port: 80, nodePort: 30080 }] })
     assert(frontends(planService(view, BOTH)).includes('NodePort *4:30080/TCP cluster'))
     assert(!frontends(planService(view, BOTH)).includes('NodePort *6:30080/TCP cluster'))
@@ -37,7 +37,7 @@ describe('planService', () => {
     ])
   })
 
-  it('uses the local list for ClusterIPs with internalTrafficPolicy Local, and only for them', () => {
+  it('[KP-4.15] uses the local list for ClusterIPs with internalTrafficPolicy Local, and only for them', () => {
     const view = service({
       name: 'a',
       clusterIPs: ['10.96.0.1'],
@@ -66,7 +66,7 @@ describe('planService', () => {
     ])
   })
 
-  it('keeps TCP and UDP apart and says that SCTP is not served', () => {
+  it('[KP-1.15] keeps TCP and UDP apart and says that SCTP is not served', () => {
     const ports = (['TCP', 'UDP', 'SCTP'] as const).map(protocol => ({ name: 'dns', protocol, port: 53 }))
     const plan = planService(service({ name: 'a', clusterIPs: ['10.96.0.1'], ports }), BOTH)
     assert.deepEqual(
@@ -78,7 +78,7 @@ describe('planService', () => {
     ])
   })
 
-  it('never serves loopback or unspecified addresses', () => {
+  it('[KP-5.6] never serves loopback or unspecified addresses', () => {
     const view = service({
       name: 'a',
       clusterIPs: ['10.96.0.1', 'fd00::1'],

@@ -34,7 +34,7 @@ describe('an agent that adopts', () => {
     assert.deepEqual(agent.dump(), before)
   })
 
-  it('deletes nothing before the first sync, and then what nobody wants', async () => {
+  it('[KP-1.17 KP-6.5] deletes nothing before the first sync, and then what nobody wants', async () => {
     using agent = new Harness()
     await agent.apply(web(1, ['10.1.0.1:80']), web(2, ['10.1.0.2:80']))
     await agent.restart()
@@ -98,7 +98,7 @@ describe('an agent that adopts', () => {
     assert.doesNotMatch(after, /10\.96\.0\.2|3008|192\.0\.2\.1|cidr/, 'complete: what is not set goes')
   })
 
-  it('writes the ServiceCIDRs that are known, also while syncs are not complete', async () => {
+  it('[KP-6.7] writes the ServiceCIDRs that are known, also while syncs are not complete', async () => {
     using agent = new Harness()
     agent.reconciler.setNode({
       name: 'n',
@@ -181,7 +181,7 @@ describe('an agent that adopts', () => {
     ],
   ]
   for (const [what, finding, tear] of torn) {
-    it(`finds and repairs ${what}`, async () => {
+    it(`[KP-6.3 KP-6.5] finds and repairs ${what}`, async () => {
       using agent = new Harness()
       await agent.apply(web(1, ['10.1.0.1:80', '10.1.0.2:80']), web(2, ['10.1.0.3:80']))
       const frontends = agent.dump('svc4')

@@ -45,7 +45,7 @@ describe('an id that nobody owns any more', () => {
     assert.equal(agent.id('10.1.0.3:80'), 3)
   })
 
-  it('takes affinity to it along, and only that', async () => {
+  it('[KP-4.3.4] takes affinity to it along, and only that', async () => {
     using agent = new Harness()
     await agent.apply(web(['10.1.0.1:80', '10.1.0.2:80']))
     const value = { lastUsedNs: 1n, generation: 1, version: 1 }

@@ -67,7 +67,7 @@ describe('the reconciler', () => {
     assert.deepEqual(agent.problems(), [])
   })
 
-  it('does nothing before the first sync, and nothing for what did not change', async () => {
+  it('[KP-1.17] does nothing before the first sync, and nothing for what did not change', async () => {
     using agent = new Harness()
     agent.reconciler.setService(service(web(['10.1.0.1:80'])))
     await agent.clock.pass(1_000_000)
@@ -99,7 +99,7 @@ describe('the reconciler', () => {
     assert.deepEqual(agent.dump(), ['service 1 -> default/web:http/TCP'])
   })
 
-  it('changes endpoints by a new range and one store, for all frontends at once', async () => {
+  it('[KP-6.4] changes endpoints by a new range and one store, for all frontends at once', async () => {
     using agent = new Harness()
     const spec = (endpoints: string[]) => web(endpoints, { externalIPs: ['192.0.2.1', '192.0.2.2'] })
     await agent.apply(spec(['10.1.0.1:80', '10.1.0.2:80']))
@@ -109,7 +109,7 @@ describe('the reconciler', () => {
     assert.deepEqual(agent.dump('list'), ['list 1 -> base 2 count 2: #2 10.1.0.2:80, #3 10.1.0.3:80'])
   })
 
-  it('replaces a Service by another with the same ClusterIP in one sync, without a moment of neither', async () => {
+  it('[KP-1.16 KP-6.4] replaces a Service by another with the same ClusterIP in one sync, without a moment of neither', async () => {
     using agent = new Harness()
     await agent.apply(web(['10.1.0.1:80']))
     agent.before = () => assert.equal(lookup(agent.maps, at('10.96.0.1')).verdict, 'backends')
@@ -122,7 +122,7 @@ describe('the reconciler', () => {
     assert.deepEqual(agent.dump('list'), ['list 2 -> base 1 count 1: #2 10.1.0.9:80'])
   })
 
-  it('serves the loser of a clash when the winner goes', async () => {
+  it('[KP-1.16] serves the loser of a clash when the winner goes', async () => {
     using agent = new Harness()
     await agent.apply({ ...web(['10.1.0.2:80']), name: 'b' }, { ...web(['10.1.0.1:80']), name: 'a' })
     assert.deepEqual(agent.dump('svc4'), [
@@ -147,7 +147,7 @@ describe('the reconciler', () => {
     assert.equal(agent.id('10.1.0.2:80'), id)
   })
 
-  it('tries a Service that fails again, with growing pauses, and lets the others go on', async () => {
+  it('[KP-6.2] tries a Service that fails again, with growing pauses, and lets the others go on', async () => {
     using agent = new Harness()
     const attempts: number[] = []
     agent.fault = ({ map, kind }) => {
@@ -281,7 +281,7 @@ describe('the reconciler', () => {
     assert.deepEqual(agent.operations, ['backend4 write 3', 'list store64 1'])
   })
 
-  it('says what the kernel said when a grace period fails, and tries again', async () => {
+  it('[KP-6.2] says what the kernel said when a grace period fails, and tries again', async () => {
     using agent = new Harness()
     let failures = 2
     agent.kernel.fault = () => failures-- > 0

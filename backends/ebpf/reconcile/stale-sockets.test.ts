@@ -27,7 +27,7 @@ const idOf = (agent: Harness, where: string): number => {
 }
 
 describe('stale UDP flows', () => {
-  it('move on when their backend goes, after a grace period that follows the flip', async () => {
+  it('[KP-7.1 KP-7.3 KP-7.5] move on when their backend goes, after a grace period that follows the flip', async () => {
     using agent = new Harness()
     await agent.apply(dns(['10.1.0.1:53', '10.1.0.2:53']))
     const id = idOf(agent, '10.1.0.1:53')
@@ -37,7 +37,7 @@ describe('stale UDP flows', () => {
     assert(agent.kernel.graces > graces)
   })
 
-  it('move on when the backend stops to serve, and when the Service goes', async () => {
+  it('[KP-7.2] move on when the backend stops to serve, and when the Service goes', async () => {
     using agent = new Harness()
     await agent.apply(dns(['10.1.0.1:53', '10.1.0.2:53']))
     const [one, two] = [idOf(agent, '10.1.0.1:53'), idOf(agent, '10.1.0.2:53')]
@@ -47,7 +47,7 @@ describe('stale UDP flows', () => {
     assert.deepEqual(agent.kernel.destroyed.slice(1), [{ id: two, generation: 1 }])
   })
 
-  it('stay when their backend only leaves the list', async () => {
+  it('[KP-7.2] stay when their backend only leaves the list', async () => {
     using agent = new Harness()
     await agent.apply(dns(['10.1.0.1:53', '10.1.0.2:53', '10.1.0.3:53']))
     await agent.apply(dns(['10.1.0.1:53 terminating', '10.1.0.2:53 local onlylocal', '10.1.0.3:53']))

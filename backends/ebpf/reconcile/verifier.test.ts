@@ -50,7 +50,7 @@ describe('verification', () => {
     ],
   ]
   for (const [what, damage] of damages) {
-    it(`repairs ${what} and counts it`, async () => {
+    it(`[KP-6.3] repairs ${what} and counts it`, async () => {
       using agent = new Harness()
       agent.reconciler.setNode(node(['192.168.1.1'], ['10.96.0.0/16', 'fd00::/112']))
       await agent.apply(WEB)
@@ -65,7 +65,7 @@ describe('verification', () => {
     })
   }
 
-  it('happens by itself, and finds nothing where nothing is wrong', async () => {
+  it('[KP-6.3] happens by itself, and finds nothing where nothing is wrong', async () => {
     using agent = new Harness()
     await agent.apply(WEB)
     agent.forget()
