@@ -18,6 +18,8 @@ const cases: Array<[name: string, input: string, output: string]> = [
     'kube --server https://s to-local to-ebpf',
     'kube --server https://s to-ebpf',
   ],
+  ['[KP-10.2.1] kube-proxy’s way to ask for the version', 'kube to-ebpf --v 2 --version=raw', '--version'],
+  ['the version not asked for', 'kube to-ebpf --version=false --v 2', 'kube to-ebpf --v 2'],
   ['paths after the sink', 'file to-ebpf -i a b', 'file to-ebpf -i a -i b'],
   [
     'other commands are left alone',
@@ -26,7 +28,7 @@ const cases: Array<[name: string, input: string, output: string]> = [
   ],
 ]
 for (const [name, input, output] of cases) {
-  test(`arguments: ${name}`, () => {
+  test(name.startsWith('[') ? name : `arguments: ${name}`, () => {
     assert.equal(normalizeArguments(input.split(' ')).join(' '), output)
   })
 }

@@ -1,14 +1,7 @@
 import { Command, CommanderError } from 'commander'
 import { normalizeArguments } from './arguments.ts'
-import { type KubeFlags, kubeOptions } from './kube-options.ts'
-import {
-  type AgentFlags,
-  agentOptions,
-  type FileFlags,
-  fileOptions,
-  instanceOption,
-  outputOption,
-} from './options.ts'
+import { kubeOptions } from './kube-options.ts'
+import { agentOptions, fileOptions, instanceOption, outputOption } from './options.ts'
 import { version } from './version.ts'
 
 /**
@@ -29,10 +22,8 @@ function program(): Command {
   )
   agentOptions(file.command('to-ebpf').description('sink: this node’s sockets, through BPF maps')).action(
     async (_options, command: Command) => {
-      const { fileSource } = await import('./agent/agent-source.ts')
-      const { runAgent } = await import('./agent/run-agent.ts')
-      const flags: AgentFlags & FileFlags = command.optsWithGlobals()
-      await runAgent(flags, fileSource(flags.input ?? []))
+      const { runFileAgent } = await import('./agent/agent-command.ts')
+      await runFileAgent(command.optsWithGlobals())
     },
   )
 
@@ -43,10 +34,8 @@ function program(): Command {
   )
   agentOptions(kube.command('to-ebpf').description('sink: this node’s sockets, through BPF maps')).action(
     async (_options, command: Command) => {
-      const { kubeSource } = await import('./agent/agent-source.ts')
-      const { runAgent } = await import('./agent/run-agent.ts')
-      const flags: AgentFlags & KubeFlags = command.optsWithGlobals()
-      await runAgent(flags, kubeSource(flags))
+      const { runKubeAgent } = await import('./agent/agent-command.ts')
+      await runKubeAgent(command.optsWithGlobals())
     },
   )
 

@@ -1,26 +1,32 @@
 import { type Command, InvalidArgumentError, Option } from 'commander'
+import {
+  agentFields,
+  leastEntries,
+  logLevels,
+  mostEntries,
+  socketRecords,
+} from './agent/configuration/agent-fields.ts'
+import {
+  type FlagGroup,
+  type ProxyFlag,
+  type ProxyFlags,
+  proxyFlags,
+} from './agent/configuration/proxy-flags.ts'
 
 const append = (value: string, previous: readonly string[] | undefined): string[] => [
   ...(previous ?? []),
   value,
 ]
 
-const commaList = (value: string, previous: readonly string[] | undefined): string[] => [
-  ...(previous ?? []),
-  ...value.split(',').map(word => word.trim()),
-]
+const commaList = (value: string, previous: string | undefined): string =>
+  previous === undefined ? value : `${previous},${value}`
 
-/** Sizes of maps are derived by multiplying with at most 4, and must stay below 2^32. */
-const mostEntries = 2 ** 26
-
-const positive =
-  (least: number) =>
-  (value: string): number => {
-    const number = Number(value)
-    if (!Number.isSafeInteger(number) || number < least || number > mostEntries)
-      throw new InvalidArgumentError(`must be a whole number from ${least} to ${mostEntries}`)
-    return number
-  }
+const entries = (value: string): number => {
+  const number = Number(value)
+  if (!Number.isSafeInteger(number) || number < leastEntries || number > mostEntries)
+    throw new InvalidArgumentError(`must be a whole number from ${leastEntries} to ${mostEntries}`)
+  return number
+}
 
 /** The path of a unix socket has 107 bytes at most, /run/kpng/<instance>/status.sock. */
 const maxInstanceLength = 80
@@ -55,60 +61,98 @@ export interface FileFlags {
   readonly input?: readonly string[]
 }
 
-/** What `to-ebpf` takes from every source. Names: kube-proxy's where it has one, else KPNG's. */
+/**
+ * What `to-ebpf` takes from every source. Names: kube-proxy's where it has one, else KPNG's. No option has a default of
+ * its own: a flag that is given wins over the configuration file.
+ */
 export function agentOptions(command: Command): Command {
-  return instanceOption(command)
+  const kubeProxy = (group: FlagGroup): void => {
+    for (const flag of proxyFlags as readonly ProxyFlag[])
+      if (flag.group === group) command.addOption(proxyOption(flag))
+  }
+  command.optionsGroup('Agent:')
+  instanceOption(command)
+    .option('--config <file>', 'a KubeProxyConfiguration or AgentConfiguration; flags win over it')
+    .option('--write-config-to <file>', 'write the configuration that results, and exit')
+    .option('--init-only', 'prepare the machine: load the programs, pin the maps, and exit')
+    .option('--cleanup', 'remove every trace of the instance, and exit')
+    .optionsGroup('Node:')
     .option('--node-name <name>', 'the node whose view is served (default: the host name, lower case)')
-    .option('--hostname-override <name>', 'the same, by kube-proxy’s name')
-    .option('--config <file>', 'a KubeProxyConfiguration; flags win over it')
+  kubeProxy('Node')
+  command
+    .optionsGroup('Datapath:')
     .option('--cgroup-root <dir>', 'cgroup2 directory whose sockets are served (default: the mount root)')
-    .option(
-      '--nodeport-addresses <cidrs>',
-      'CIDRs of node addresses that serve NodePorts, or primary',
-      commaList,
-    )
-    .option('--healthz-bind-address <ip:port>', 'where /healthz and /livez are served; empty: nowhere')
-    .option('--metrics-bind-address <ip:port>', 'where /metrics is served; empty: nowhere')
     .addOption(
       new Option(
         '--socket-record <which>',
-        'sockets that remember their Service: udp only, or all (getpeername)',
-      )
-        .choices(['all', 'udp'])
-        .default('all'),
+        'sockets that remember their Service: udp only, or all, which is the default (getpeername)',
+      ).choices(socketRecords),
     )
-    .option('--protect-node-ports', 'binding a NodePort on this node fails with EADDRINUSE', false)
-    .option('--max-service-ports <n>', 'Service ports that fit', positive(16), 65_536)
+    .option('--protect-node-ports', 'binding a NodePort on this node fails with EADDRINUSE')
+    .option('--max-service-ports <n>', `Service ports that fit (default: ${sizes.maxServicePorts})`, entries)
     .option(
       '--max-frontends <n>',
-      'address, port and protocol triples that fit, per family',
-      positive(16),
-      262_144,
+      `address, port and protocol triples that fit, per family (default: ${sizes.maxFrontends})`,
+      entries,
     )
-    .option('--max-endpoints <n>', 'endpoints that fit, per family', positive(16), 131_072)
+    .option('--max-endpoints <n>', `endpoints that fit, per family (default: ${sizes.maxEndpoints})`, entries)
+    .optionsGroup('NodePorts and masquerading:')
+  kubeProxy('NodePorts and masquerading')
+  command.optionsGroup('Health, metrics and log:')
+  kubeProxy('Health, metrics and log')
+  command
     .addOption(
-      new Option('--log-level <level>', 'least severe messages to log')
-        .choices(['trace', 'debug', 'info', 'warn', 'error'])
-        .default('info'),
+      new Option('--log-level <level>', 'least severe messages to log (default: as -v says)').choices(
+        logLevels,
+      ),
     )
+    .optionsGroup('API server:')
+  kubeProxy('API server')
+  const others = (proxyFlags as readonly ProxyFlag[]).filter(flag => flag.group === undefined)
+  for (const flag of others) command.addOption(proxyOption(flag).hideHelp())
+  return command.configureHelp({ showGlobalOptions: true }).addHelpText('after', () => {
+    const names = wrap(others.map(({ name }) => `--${name}`).join(' '), 96, '  ')
+    return `\nTaken for kube-proxy’s sake, each with a warning why it has no effect here:\n${names}\n\nEvery flag and field: docs/configuration.md`
+  })
 }
 
-/** What the options above parse into, commander's camel case. */
-export interface AgentFlags {
+function proxyOption({ name, value, help, list }: ProxyFlag): Option {
+  const short = name === 'v' ? '-v, ' : ''
+  const option = new Option(`${short}--${name} ${value ?? '[true|false]'}`, help)
+  return list === true ? option.argParser(commaList) : option
+}
+
+function wrap(text: string, width: number, indent: string): string {
+  const lines = ['']
+  for (const word of text.split(' ')) {
+    const line = lines.at(-1) ?? ''
+    if (line !== '' && line.length + word.length >= width) lines.push(word)
+    else lines[lines.length - 1] = line === '' ? word : `${line} ${word}`
+  }
+  return lines.map(line => `${indent}${line}`).join('\n')
+}
+
+const sizes = {
+  maxServicePorts: agentFields.maxServicePorts.default,
+  maxFrontends: agentFields.maxFrontends.default,
+  maxEndpoints: agentFields.maxEndpoints.default,
+}
+
+/** What the options above parse into, commander's camel case; absent: not given. */
+export interface AgentFlags extends ProxyFlags {
   readonly instance: string
-  readonly nodeName?: string
-  readonly hostnameOverride?: string
   readonly config?: string
+  readonly writeConfigTo?: string
+  readonly initOnly?: boolean
+  readonly cleanup?: boolean
+  readonly nodeName?: string
   readonly cgroupRoot?: string
-  readonly nodeportAddresses?: readonly string[]
-  readonly healthzBindAddress?: string
-  readonly metricsBindAddress?: string
-  readonly socketRecord: 'all' | 'udp'
-  readonly protectNodePorts: boolean
-  readonly maxServicePorts: number
-  readonly maxFrontends: number
-  readonly maxEndpoints: number
-  readonly logLevel: 'trace' | 'debug' | 'info' | 'warn' | 'error'
+  readonly socketRecord?: (typeof socketRecords)[number]
+  readonly protectNodePorts?: boolean
+  readonly maxServicePorts?: number
+  readonly maxFrontends?: number
+  readonly maxEndpoints?: number
+  readonly logLevel?: (typeof logLevels)[number]
 }
 
 export interface OutputFlags {

@@ -1,8 +1,18 @@
 import { hostname } from 'node:os'
-import { canonicalIP, KpngError } from '@kpng/api'
+import { canonicalCIDR, canonicalIP, KpngError, type Problem } from '@kpng/api'
 import type { Sizes } from '@kpng/backend-ebpf'
+import { stringify } from 'yaml'
 import type { AgentFlags } from '../options.ts'
-import { type ProxyConfiguration, readProxyConfiguration } from './proxy-configuration.ts'
+import type { AgentConfiguration } from './configuration/agent-fields.ts'
+import {
+  type EffectiveConfiguration,
+  effectiveConfiguration,
+} from './configuration/effective-configuration.ts'
+import { printValues } from './configuration/fields.ts'
+import { kubeProxyFields } from './configuration/kube-proxy-fields.ts'
+import { readConfigurationFile } from './configuration/read-configuration.ts'
+import { masqueradeSection, periodSection } from './configuration/validate.ts'
+import { levelOfVerbosity } from './logger.ts'
 
 /** Where a server listens. */
 export interface ListenAddress {
@@ -34,7 +44,16 @@ export interface AgentSettings {
   readonly recordTcp: boolean
   readonly protectNodePorts: boolean
   readonly sizes: Sizes
+  /** pino's. */
   readonly logLevel: string
+  /** Prepare the machine, and exit. */
+  readonly initOnly: boolean
+  /** undefined: left as it is. */
+  readonly oomScoreAdj: number | undefined
+  /** --config. */
+  readonly configurationFile: ConfigurationFile | undefined
+  /** What was set and has no effect, to be told once. */
+  readonly warnings: readonly Problem[]
   /** kube-proxy's scale, 0 to 10. */
   readonly verbosity: number
   /** The node's own primary address, where the user sets it; 0.0.0.0 or :: = as the Node says. Canonical. */
@@ -57,70 +76,113 @@ export interface AgentSettings {
   readonly configuration: Readonly<Record<string, unknown>>
 }
 
-/** Throws usage. */
-export function agentSettings(flags: AgentFlags, host = hostname()): AgentSettings {
-  const configuration: ProxyConfiguration =
-    flags.config === undefined ? {} : readProxyConfiguration(flags.config)
-  const name = flags.hostnameOverride ?? flags.nodeName ?? configuration.hostnameOverride ?? host
-  const nodeName = name.trim().toLowerCase()
-  // Every policy Local would be misjudged by a node without a name.
-  if (nodeName === '') throw new KpngError('usage', 'the node name is empty: --node-name NAME')
-  const { maxServicePorts, maxFrontends, maxEndpoints } = flags
+/** The file of --config, with what it said when it was read. */
+export interface ConfigurationFile {
+  readonly path: string
+  readonly text: string
+}
+
+export interface SettingsOptions {
+  /** Default: the host's name. */
+  readonly host?: string
+  /** A node of a cluster, as kube-proxy runs on it. Default false. */
+  readonly ofCluster?: boolean
+}
+
+/** Throws usage, with all mistakes. */
+export function agentSettings(flags: AgentFlags, options: SettingsOptions = {}): AgentSettings {
+  const file =
+    flags.config === undefined ? undefined : { path: flags.config, text: readConfigurationFile(flags.config) }
+  const { configuration, warnings, settings } = effective(flags, file)
+  const { kubeProxy } = configuration
+  const { cgroupRoot, maxServicePorts, maxFrontends, maxEndpoints } = configuration
+  const { mode, clusterCIDR, detectLocalMode, nodePortAddresses, clientConnection } = kubeProxy
+  const { syncPeriod, minSyncPeriod } = kubeProxy[periodSection(mode)]
+  const clusterCIDRs =
+    detectLocalMode === 'ClusterCIDR' ? clusterCIDR.split(',').flatMap(text => canonicalCIDR(text) ?? []) : []
+  const oomScoreIsSet = settings.has('kubeProxy.oomScoreAdj')
   return {
     instance: flags.instance,
-    nodeName,
-    cgroupRoot: flags.cgroupRoot,
-    nodePortAddresses: nodePortAddresses(flags, configuration),
-    recordTcp: flags.socketRecord === 'all',
-    protectNodePorts: flags.protectNodePorts,
+    nodeName: nodeName(flags, kubeProxy.hostnameOverride, options.host ?? hostname()),
+    cgroupRoot: cgroupRoot === '' ? undefined : cgroupRoot,
+    nodePortAddresses:
+      nodePortAddresses.length === 0 || nodePortAddresses[0] === 'primary' ? 'primary' : nodePortAddresses,
+    recordTcp: configuration.socketRecord === 'all',
+    protectNodePorts: configuration.protectNodePorts,
     sizes: { maxServicePorts, maxFrontends, maxEndpoints },
-    logLevel: flags.logLevel,
-    verbosity: 0,
-    bindAddress: '0.0.0.0',
-    healthzBindAddress: listenAddress('--healthz-bind-address', flags.healthzBindAddress, '0.0.0.0', 10256),
-    metricsBindAddress: listenAddress('--metrics-bind-address', flags.metricsBindAddress, '127.0.0.1', 10249),
-    bindAddressHardFail: false,
-    syncPeriodMs: 30_000,
-    minSyncPeriodMs: 1_000,
-    masqueradeAll: false,
-    clusterCIDRs: [],
-    localDetector: undefined,
-    clientConnection: { kubeconfig: '', qps: 5, burst: 10 },
-    configuration: {},
+    logLevel: logLevel(flags, configuration),
+    initOnly: flags.initOnly === true,
+    oomScoreAdj: options.ofCluster === true || oomScoreIsSet ? kubeProxy.oomScoreAdj : undefined,
+    configurationFile: file,
+    warnings,
+    verbosity: kubeProxy.logging.verbosity,
+    bindAddress: canonicalIP(kubeProxy.bindAddress) ?? '0.0.0.0',
+    healthzBindAddress: listenAddress(kubeProxy.healthzBindAddress),
+    metricsBindAddress: listenAddress(kubeProxy.metricsBindAddress),
+    bindAddressHardFail: kubeProxy.bindAddressHardFail,
+    syncPeriodMs: syncPeriod,
+    minSyncPeriodMs: minSyncPeriod,
+    masqueradeAll: kubeProxy[masqueradeSection(mode)].masqueradeAll,
+    clusterCIDRs,
+    localDetector:
+      detectLocalMode === 'ClusterCIDR' && clusterCIDRs.length === 0
+        ? undefined
+        : (detectLocalMode as LocalDetector),
+    clientConnection: {
+      kubeconfig: clientConnection.kubeconfig,
+      qps: clientConnection.qps,
+      burst: clientConnection.burst,
+    },
+    configuration: printValues(kubeProxyFields, kubeProxy),
   }
 }
 
-/** An empty text turns a server off. */
-function listenAddress(
-  flag: string,
-  text: string | undefined,
-  address: string,
-  port: number,
-): ListenAddress | undefined {
-  if (text === undefined) return { address, port }
+function effective(flags: AgentFlags, file: ConfigurationFile | undefined): EffectiveConfiguration {
+  const { cgroupRoot, socketRecord, protectNodePorts, logLevel } = flags
+  const { maxServicePorts, maxFrontends, maxEndpoints } = flags
+  return effectiveConfiguration({
+    ...(file === undefined ? {} : { file: file.path, text: file.text }),
+    own: {
+      cgroupRoot,
+      socketRecord,
+      protectNodePorts,
+      logLevel,
+      maxServicePorts,
+      maxFrontends,
+      maxEndpoints,
+    },
+    proxy: flags,
+  })
+}
+
+/** The document that results of flags and file, as --write-config-to has it. Throws usage. */
+export function configurationText(flags: AgentFlags): string {
+  const file =
+    flags.config === undefined ? undefined : { path: flags.config, text: readConfigurationFile(flags.config) }
+  const { kubeProxy } = effective(flags, file).configuration
+  return stringify(printValues(kubeProxyFields, kubeProxy), { sortMapEntries: true })
+}
+
+function nodeName(flags: AgentFlags, configured: string, host: string): string {
+  const given =
+    (flags.hostnameOverride || undefined) ?? flags.nodeName ?? (configured === '' ? host : configured)
+  const name = String(given).trim().toLowerCase()
+  // Every policy Local would be misjudged by a node without a name.
+  if (name === '') throw new KpngError('usage', 'the node name is empty: --node-name NAME')
+  return name
+}
+
+/** --log-level, else -v, else the file's logLevel, else its verbosity. */
+function logLevel(flags: AgentFlags, { logLevel, kubeProxy }: AgentConfiguration): string {
+  if (flags.logLevel !== undefined) return flags.logLevel
+  if (flags.v !== undefined || logLevel === '') return levelOfVerbosity(kubeProxy.logging.verbosity)
+  return logLevel
+}
+
+/** '' is off; what is not is known to be good. */
+function listenAddress(text: string): ListenAddress | undefined {
   if (text === '') return undefined
-  const [, host = text, digits = String(port)] =
-    /^\[(.*)\]:(\d+)$/.exec(text) ?? /^([^:]*):(\d+)$/.exec(text) ?? []
-  const found = canonicalIP(host)
-  if (found === undefined || Number(digits) < 1 || Number(digits) > 65_535)
-    throw new KpngError('usage', `${flag}: "${text}" is not IP:port`)
-  return { address: found, port: Number(digits) }
-}
-
-/** `primary` stands alone (KEP-4192); everything else is a CIDR. Throws usage. */
-function nodePortAddresses(
-  flags: AgentFlags,
-  configuration: ProxyConfiguration,
-): 'primary' | readonly string[] {
-  const words = flags.nodeportAddresses ?? configuration.nodePortAddresses ?? ['primary']
-  const where =
-    flags.nodeportAddresses === undefined ? `${flags.config}: nodePortAddresses` : '--nodeport-addresses'
-  if (words.includes('primary')) {
-    if (words.length === 1) return 'primary'
-    throw new KpngError('usage', `${where}: the word primary stands alone, without CIDRs`)
-  }
-  const bad = words.find(word => !/^[0-9a-fA-F.:]+\/\d{1,3}$/.test(word))
-  if (bad !== undefined)
-    throw new KpngError('usage', `${where}: "${bad}" is neither a CIDR nor the word primary`)
-  return words
+  const at = text.lastIndexOf(':')
+  const host = text.slice(0, at).replace(/^\[(.*)\]$/, '$1')
+  return { address: canonicalIP(host) ?? host, port: Number(text.slice(at + 1)) }
 }

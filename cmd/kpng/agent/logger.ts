@@ -13,6 +13,13 @@ export function createLogger(level: string, fields: Record<string, string>): Log
   )
 }
 
+/**
+ * kube-proxy's verbosities, of which an operator needs 2 to see each sync and 4 to see each change, to levels:
+ * 0 and 1 are info, 2 to 5 debug, 6 and more trace.
+ */
+export const levelOfVerbosity = (verbosity: number): 'info' | 'debug' | 'trace' =>
+  verbosity < 2 ? 'info' : verbosity < 6 ? 'debug' : 'trace'
+
 export interface RateLimitOptions {
   /** Lines of one kind before the rest of the interval is only counted. Default 20. */
   readonly burst?: number

@@ -5,11 +5,10 @@ import { checkCgroupDirectory, EbpfBackend, findCgroupRoot } from '@kpng/backend
 import { lockFile } from '@kpng/ebpf'
 import { LocalView, Store } from '@kpng/server'
 import type { Logger } from 'pino'
-import type { AgentFlags } from '../options.ts'
 import { journalPath, lockPath, runDir, socketPath } from '../run-dir.ts'
 import { version } from '../version.ts'
 import { encodeViewDocument } from '../view-document.ts'
-import { type AgentSettings, agentSettings } from './agent-settings.ts'
+import type { AgentSettings } from './agent-settings.ts'
 import type { AgentSource, OpenSource } from './agent-source.ts'
 import { createLogger } from './logger.ts'
 import { AgentMetrics } from './metrics.ts'
@@ -17,14 +16,14 @@ import { Pace } from './pace.ts'
 import { ProblemLog } from './problem-log.ts'
 import { StatusServer } from './status-server.ts'
 import { ViewJournal } from './view-journal.ts'
+import { viewOptions } from './view-options.ts'
 
 /** Between two looks at the problems of all Services, at least. */
 const problemIntervalMs = 100
 const objectDirectory = join(import.meta.dirname, '../../../backends/ebpf/bpf/build')
 
 /** `kpng <source> … to-ebpf`: runs until SIGTERM, SIGINT or SIGHUP. The datapath stays when it ends. */
-export async function runAgent(flags: AgentFlags, openSource: OpenSource): Promise<void> {
-  const settings = agentSettings(flags)
+export async function runAgent(settings: AgentSettings, openSource: OpenSource): Promise<void> {
   const logger = createLogger(settings.logLevel, { instance: settings.instance, node: settings.nodeName })
   const stopped = stopSignal()
   await using agent = await Agent.open(settings, openSource, logger)
@@ -86,7 +85,7 @@ class Agent implements AsyncDisposable {
         onError: reason => logger.warn({ err: reason }, 'the view could not be written down'),
       }),
     )
-    this.#view = resources.use(new LocalView(store, settings.nodeName, backend))
+    this.#view = resources.use(new LocalView(store, settings.nodeName, backend, viewOptions(settings)))
     this.#source = resources.use(
       openSource({ store, nodeName: settings.nodeName, onRead: () => this.changed() }),
     )

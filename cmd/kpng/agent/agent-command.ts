@@ -1,0 +1,43 @@
+import { writeFileSync } from 'node:fs'
+import { KpngError } from '@kpng/api'
+import { runCleanup } from '../cleanup.ts'
+import type { KubeFlags } from '../kube-options.ts'
+import type { AgentFlags, FileFlags } from '../options.ts'
+import { agentSettings, configurationText } from './agent-settings.ts'
+import { fileSource, kubeSource } from './agent-source.ts'
+import { runAgent } from './run-agent.ts'
+
+/** `kpng file … to-ebpf`. */
+export async function runFileAgent(flags: AgentFlags & FileFlags): Promise<void> {
+  if (await didSomethingElse(flags)) return
+  await runAgent(agentSettings(flags), fileSource(flags.input ?? []))
+}
+
+/** `kpng kube … to-ebpf`. */
+export async function runKubeAgent(flags: AgentFlags & KubeFlags): Promise<void> {
+  if (await didSomethingElse(flags)) return
+  const settings = agentSettings(flags, { ofCluster: true })
+  const configured = settings.clientConnection.kubeconfig
+  const kubeconfig = flags.kubeconfig ?? (configured === '' ? undefined : configured)
+  await runAgent(settings, kubeSource({ ...flags, ...(kubeconfig === undefined ? {} : { kubeconfig }) }))
+}
+
+/** kube-proxy's flags that say what to do instead of running. */
+async function didSomethingElse(flags: AgentFlags): Promise<boolean> {
+  if (flags.writeConfigTo !== undefined) {
+    const text = configurationText(flags)
+    try {
+      writeFileSync(flags.writeConfigTo, text)
+    } catch (reason) {
+      throw new KpngError('io', `the configuration could not be written to ${flags.writeConfigTo}`, {
+        cause: reason,
+      })
+    }
+    return true
+  }
+  if (flags.cleanup === true) {
+    await runCleanup({ instance: flags.instance })
+    return true
+  }
+  return false
+}
