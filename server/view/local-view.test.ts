@@ -108,6 +108,66 @@ describe('local view', () => {
     assert.equal(view.revision, store.revision)
   })
 
+  describe('slices and Services that come and go between two batches', () => {
+    const slice = (name: string, ...addresses: string[]) =>
+      aSlice({ name, endpoints: addresses.map(it => anEndpoint(it)) })
+    const start = () => {
+      const all = subject()
+      all.store.set('s', aService())
+      all.store.set('s', slice('a', '10.0.0.1', '10.0.0.2'))
+      all.store.complete('s')
+      all.view.flush()
+      all.sink.calls()
+      const addresses = () =>
+        all.sink.services.get('shop/web')?.ports[0]?.endpoints.IPv4?.endpoints.map(it => it.address)
+      return { ...all, addresses }
+    }
+
+    it('[KP-2.11] what goes and comes back as it was is no change', () => {
+      const { store, sink, view } = start()
+      store.delete('s', slice('a'))
+      store.delete('s', aService())
+      store.set('s', slice('a', '10.0.0.1', '10.0.0.2'))
+      store.set('s', aService())
+      view.flush()
+      assert.deepEqual(sink.calls(), [])
+    })
+
+    it('[KP-2.8 KP-2.11] an endpoint that moves to another slice is there before, meanwhile and after', () => {
+      const { store, sink, view, addresses } = start()
+      store.set('s', slice('b', '10.0.0.2'))
+      view.flush()
+      assert.deepEqual(sink.calls(), [], 'in both slices')
+      store.set('s', slice('a', '10.0.0.1'))
+      view.flush()
+      assert.deepEqual([sink.calls(), addresses()], [[], ['10.0.0.1', '10.0.0.2']])
+      store.set('s', slice('a', '10.0.0.1', '10.0.0.2'))
+      store.delete('s', slice('b'))
+      view.flush()
+      assert.deepEqual(sink.calls(), [])
+    })
+
+    it('[KP-1.16 KP-2.11] a Service that another one replaces under the same address is gone in the same batch', () => {
+      const { store, sink, view } = start()
+      store.delete('s', aService())
+      store.set('s', aService({ name: 'db' }))
+      view.flush()
+      assert.deepEqual(sink.calls(), ['deleteService shop/web', 'setService shop/db', 'sync'])
+    })
+
+    it('[KP-2.11] slices without their Service are kept, and leave no row', () => {
+      const { store, sink, view, addresses } = start()
+      store.delete('s', aService())
+      view.flush()
+      store.set('s', slice('b', '10.0.0.3'))
+      view.flush()
+      assert.deepEqual(sink.calls(), ['deleteService shop/web', 'sync'])
+      store.set('s', aService())
+      view.flush()
+      assert.deepEqual(addresses(), ['10.0.0.1', '10.0.0.2', '10.0.0.3'])
+    })
+  })
+
   it('one slice event among many Services recomputes one Service', () => {
     const { store, sink, view } = subject()
     let reads = 0
