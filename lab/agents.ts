@@ -13,21 +13,25 @@ const syncTimeoutMs = 120_000
 
 /** What runs on the nodes of a lab. A test of the lab itself may do without. */
 export interface Agents {
+  /** How kpng is started; empty: no agents. */
+  readonly command: readonly string[]
   /** Starts an agent on each node that has none alive, and records it in the state. */
   start(state: LabState): Promise<void>
-  /** Has every agent read the manifests now; returns what they complain about. Throws where one fails. */
+  /** Has every agent look at its source now; returns what they complain about. Throws where one fails. */
   sync(state: LabState): Promise<Problem[]>
 }
 
 /** No agents: only the fabric and its endpoints. */
 export const noAgents: Agents = {
+  command: [],
   start: async () => undefined,
   sync: async () => [],
 }
 
-/** One `kpng file to-ebpf` per node; `command` is how kpng is started. */
+/** One `kpng file to-ebpf`, or `kpng kube to-ebpf`, per node; `command` is how kpng is started. */
 export function realAgents(command: readonly string[]): Agents {
   return {
+    command,
     async start(state) {
       await Promise.all(Object.keys(state.nodes).map(name => startAgent(state, name, command)))
     },
@@ -52,9 +56,7 @@ async function startAgent(state: LabState, name: string, command: readonly strin
   const place = nodePlace(state, name)
   const argv = [
     ...command,
-    'file',
-    '-i',
-    manifestsPath(state.name),
+    ...agentSource(state),
     'to-ebpf',
     '--node-name',
     name,
@@ -67,6 +69,11 @@ async function startAgent(state: LabState, name: string, command: readonly strin
   ]
   node.agent = await startDaemon(argv, agentLog(state, name), { place })
 }
+
+const agentSource = ({ name, controlPlane }: LabState): string[] =>
+  controlPlane === undefined
+    ? ['file', '-i', manifestsPath(name)]
+    : ['kube', '--kubeconfig', controlPlane.agentKubeconfig]
 
 async function syncAgent(state: LabState, name: string): Promise<Problem[]> {
   const node = state.nodes[name]

@@ -1,10 +1,12 @@
 import type { Problem } from '@kpng/api'
+import type { Manifests, RawObject } from '@kpng/server'
 import { copyManifests, type ManifestsCopy } from './manifests-copy.ts'
-import { type LabPlan, planLab } from './plan.ts'
+import { type LabObjects, type LabPlan, planLab } from './plan.ts'
 
 /** What the user's manifests ask for, read once: the copy is what everybody works with. */
 export interface Desired {
   readonly copy: ManifestsCopy
+  readonly objects: LabObjects & Pick<Manifests, 'serviceCIDRs'>
   readonly plan: LabPlan
   readonly problems: readonly Problem[]
   /** What is passed over and is no mistake. */
@@ -22,22 +24,22 @@ export async function readDesired(
   const copy = copyManifests(lab, source)
   const manifests = await readManifests([copy.directory])
   const plan = planLab(manifests, known)
-  const madeUp = [...plan.nodes].filter(([, node]) => node.madeUp)
-  if (madeUp.length > 0)
-    copy.add(
-      'nodes-made-up',
-      madeUp.map(([name, node]) => nodeObject(name, node.addresses)),
-    )
+  const madeUp = madeUpNodeObjects(plan)
+  if (madeUp.length > 0) copy.add('nodes-made-up', madeUp)
   return {
     copy,
+    objects: manifests,
     plan,
     problems: [...copy.problems, ...copy.translate(manifests.problems)],
     notes: [...copy.translate(manifests.notes), ...plan.notes],
   }
 }
 
-/** So that the agent of a node that has no Node object knows its own addresses. */
-const nodeObject = (name: string, addresses: readonly string[]): unknown => ({
+/** Nodes for the names that have none: so that their agents know their own addresses. */
+export const madeUpNodeObjects = (plan: LabPlan): RawObject[] =>
+  [...plan.nodes].flatMap(([name, { addresses, madeUp }]) => (madeUp ? [nodeObject(name, addresses)] : []))
+
+const nodeObject = (name: string, addresses: readonly string[]): RawObject => ({
   apiVersion: 'v1',
   kind: 'Node',
   metadata: { name },

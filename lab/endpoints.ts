@@ -25,7 +25,9 @@ export async function startEndpointServer(state: LabState): Promise<void> {
 
 /** Every port of every pod answers on return, but those that are reported. Throws where the server fails. */
 export async function serveEndpoints(state: LabState): Promise<Problem[]> {
-  const requests: ListenRequest[] = Object.entries(state.pods).flatMap(([address, pod]) =>
+  // What default/kubernetes leads to is the API server itself.
+  const pods = Object.entries(state.pods).filter(([address]) => address !== state.controlPlane?.address)
+  const requests: ListenRequest[] = pods.flatMap(([address, pod]) =>
     pod.ports.map(port => ({ ...port, address, netns: podNetnsOf(state, address, pod) })),
   )
   if (requests.length === 0) return []

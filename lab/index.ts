@@ -6,6 +6,7 @@ export {
   type Identity,
   type KubectlOptions,
 } from './control-plane/control-plane.ts'
+export { openLabApi } from './kube/lab-api.ts'
 export { type ApplyOptions, type LabReport, labApply, labDown, labUp, type UpOptions } from './lab.ts'
 export { type LabSummary, listLabs } from './list.ts'
 export { checkLabName } from './names.ts'

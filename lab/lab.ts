@@ -1,22 +1,29 @@
 import { copyFileSync, existsSync, mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { KpngError, type Problem } from '@kpng/api'
-import { type Agents, checkInstances } from './agents.ts'
+import type { Agents } from './agents.ts'
 import { labCgroup } from './cgroup.ts'
+import { controlPlaneBinaries } from './control-plane/binaries.ts'
 import { type Desired, readDesired } from './desired.ts'
-import { serveEndpoints, startEndpointServer } from './endpoints.ts'
+import { serveEndpoints } from './endpoints.ts'
+import { startFollower } from './kube/follow.ts'
+import { controlPlaneAddress, openLabApi, planFromApi, pushManifests, startLabApi } from './kube/lab-api.ts'
+import { planServiceRanges } from './kube/service-ranges.ts'
 import { acquireLock } from './lock.ts'
 import { changeState } from './locked-state.ts'
+import { makePlan } from './make-plan.ts'
 import { checkLabName, labDir } from './names.ts'
-import { reshape } from './reshape.ts'
+import type { LabPlan } from './plan.ts'
 import { type LabState, requireState, saveState } from './state.ts'
 import { takeDown } from './take-down.ts'
-import { ipProblem, weave, weaveFabric } from './weave.ts'
+import { weaveFabric } from './weave.ts'
 
 export interface UpOptions {
   readonly name: string
   /** Directory (or file) of manifests. */
   readonly state: string
+  /** What the agents follow: the lab's copy of the manifests, or an API server that is told them. Default: file. */
+  readonly source?: 'file' | 'kube'
   /** A KubeProxyConfiguration for the agents. */
   readonly config?: string
   readonly agents: Agents
@@ -24,7 +31,7 @@ export interface UpOptions {
   readonly onProgress?: (line: string) => void
 }
 
-export type ApplyOptions = Omit<UpOptions, 'config'>
+export type ApplyOptions = Omit<UpOptions, 'config' | 'source'>
 
 export interface LabReport {
   readonly state: LabState
@@ -46,6 +53,7 @@ export async function labUp(options: UpOptions): Promise<LabReport> {
   await using _lock = await acquireLock(name, 'operation', 'kpng lab up')
   for (const path of [options.state, options.config])
     if (path !== undefined && !existsSync(path)) throw new KpngError('io', `${path} does not exist`)
+  if (options.source === 'kube') controlPlaneBinaries()
   const replaced = await takeDownLocked(name)
   if (replaced) options.onProgress?.('what there was of it is taken down')
   const cgroup = labCgroup(name)
@@ -56,6 +64,7 @@ export async function labUp(options: UpOptions): Promise<LabReport> {
     const desired = await readDesired(name, options.state, new Map())
     saveState(newState(options))
     await changeState(name, 'kpng lab up', weaveFabric)
+    if (options.source === 'kube') await startControlPlane(name, desired, options)
     const report = await carryOut(name, desired, options)
     await changeState(name, 'kpng lab up', async state => {
       state.complete = true
@@ -74,7 +83,8 @@ export async function labApply(options: ApplyOptions): Promise<LabReport> {
   await using _lock = await acquireLock(name, 'operation', 'kpng lab apply')
   const { nodes } = requireState(name)
   const known = new Map(Object.entries(nodes).map(([node, { addresses }]) => [node, addresses]))
-  const report = await carryOut(name, await readDesired(name, options.state, known), options)
+  const desired = await readDesired(name, options.state, known)
+  const report = await carryOut(name, desired, options)
   return { ...report, replaced: false }
 }
 
@@ -92,31 +102,58 @@ async function takeDownLocked(name: string): Promise<boolean> {
   return takeDown(name)
 }
 
+async function startControlPlane(
+  name: string,
+  { objects, plan }: Desired,
+  { onProgress = () => undefined }: UpOptions,
+): Promise<void> {
+  const address = controlPlaneAddress(objects, plan)
+  const ranges = planServiceRanges(objects.services, objects.serviceCIDRs)
+  await changeState(name, 'kpng lab up', state => startLabApi(state, address, ranges))
+  onProgress(`an API server answers on ${address}`)
+}
+
 async function carryOut(
   name: string,
-  { plan, copy, problems, notes }: Desired,
+  desired: Desired,
   { agents, state: source, onProgress = () => undefined }: ApplyOptions,
 ): Promise<Omit<LabReport, 'replaced'>> {
+  const { copy, notes } = desired
+  const { plan, problems } = await tellApi(name, desired)
   const wiring = await changeState(name, 'kpng lab', async state => {
-    await checkInstances(
-      name,
-      [...plan.nodes.keys()].filter(node => state.nodes[node] === undefined),
-    )
     state.source = source
-    reshape(state, plan)
-    await startEndpointServer(state)
-    const failures = await weave(state)
+    const failures = await makePlan(state, plan)
     onProgress(`${describeCount(state)} are wired`)
     copy.publish()
     await agents.start(state)
-    return failures.map(ipProblem)
+    if (state.controlPlane !== undefined) await startFollower(state, agents)
+    return failures
   })
   const state = requireState(name)
   const [serving, complaints] = await Promise.all([serveEndpoints(state), agents.sync(state)])
   onProgress('every pod answers, every agent has synced')
   copy.removeOthers()
-  const all = [...problems, ...plan.problems, ...wiring, ...serving, ...copy.translate(complaints)]
+  const all = [...desired.problems, ...problems, ...wiring, ...serving, ...copy.translate(complaints)]
   return { state, problems: distinct(all), notes }
+}
+
+/** With an API server what it has counts, from the manifests and from others; without one the manifests do. */
+async function tellApi(
+  name: string,
+  { copy, plan }: Desired,
+): Promise<{ plan: LabPlan; problems: readonly Problem[] }> {
+  const { controlPlane, nodes } = requireState(name)
+  if (controlPlane === undefined) return { plan, problems: plan.problems }
+  const plane = openLabApi(name)
+  try {
+    const refused = await pushManifests(plane, copy.directory)
+    const known = new Map([...plan.nodes].map(([node, { addresses }]) => [node, addresses]))
+    for (const [node, { addresses }] of Object.entries(nodes)) known.set(node, addresses)
+    const made = await planFromApi(plane, known)
+    return { plan: made, problems: [...refused, ...made.problems] }
+  } finally {
+    await plane.close()
+  }
 }
 
 function newState({ name, state: source, config }: UpOptions): LabState {

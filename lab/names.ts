@@ -28,6 +28,8 @@ export const statePath = (lab: string): string => join(labDir(lab), 'state.json'
 /** A symbolic link to the copy of the manifests in force; the agents watch it. */
 export const manifestsPath = (lab: string): string => join(labDir(lab), 'manifests')
 export const serverSocketPath = (lab: string): string => join(labDir(lab), 'server.sock')
+/** Files of the lab's etcd and API server. */
+export const controlPlaneDir = (lab: string): string => join(labDir(lab), 'control-plane')
 /** A node's name may be as long as a file's, and it is only a part of this one. */
 export const logPath = (lab: string, process: string): string => {
   const stem = process.length <= 200 ? process : `${process.slice(0, 100)}~${shortHash(process)}`

@@ -55,7 +55,7 @@ function makeBlocking(stream: object): void {
  * Becomes argv in that place: this process's own stdin, exit status and signals are the command's. Returns
  * never; throws where it cannot begin.
  */
-export function become(place: Place, argv: readonly string[]): never {
+export function become(place: LoosePlace, argv: readonly string[]): never {
   if (process.execve === undefined) throw new KpngError('unsupported', 'Node 24 is needed: process.execve')
   const path = process.env.PATH ?? '/usr/sbin:/usr/bin:/sbin:/bin'
   const file = path
@@ -63,7 +63,7 @@ export function become(place: Place, argv: readonly string[]): never {
     .map(directory => join(directory, 'nsenter'))
     .find(existsSync)
   if (file === undefined) throw new KpngError('unsupported', 'there is no nsenter on the PATH')
-  writeFileSync(join(place.cgroup, 'cgroup.procs'), `${process.pid}`)
+  if (place.cgroup !== null) writeFileSync(join(place.cgroup, 'cgroup.procs'), `${process.pid}`)
   // Node ignores these two signals for itself, and what is ignored stays so across execve.
   const command = ['env', '--default-signal=PIPE,XFSZ', ...argv]
   process.removeAllListeners('warning')

@@ -167,7 +167,7 @@ const unservedPorts = (slice: EndpointSlice): Problem[] =>
 const sliceKey = ({ namespace, name }: EndpointSlice): string => `EndpointSlice/${namespace}/${name}`
 
 /** Every address that the manifests speak of: none of them may be made up for a node. */
-function usedAddresses(
+export function usedAddresses(
   { services, slices, nodes }: LabObjects,
   known: ReadonlyMap<string, readonly string[]>,
 ): ReadonlySet<string> {

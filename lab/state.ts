@@ -61,6 +61,17 @@ export interface LabState {
   /** Keyed by address. */
   clients: Record<string, ClientState>
   server?: ProcessIdentity
+  /** The lab has an API server, and its agents follow that instead of the manifests. */
+  controlPlane?: LabControlPlane
+}
+
+export interface LabControlPlane {
+  /** Of its host on the fabric. */
+  readonly address: string
+  /** Path of the agents' kubeconfig; '' until there is one. */
+  agentKubeconfig: string
+  /** Makes the pods of objects that change in the API server. */
+  follower?: ProcessIdentity
 }
 
 /** undefined when there is no such lab. Throws io where the state cannot be read. */

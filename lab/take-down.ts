@@ -1,7 +1,8 @@
 import { existsSync, rmSync } from 'node:fs'
 import { findAgent, removeInstances } from './agents.ts'
 import { isLabCgroup, labCgroup, removeCgroup } from './cgroup.ts'
-import { labDir } from './names.ts'
+import { removeControlPlane } from './control-plane/remove.ts'
+import { controlPlaneDir, labDir } from './names.ts'
 import { deleteNamespaces, namespacesOf } from './network-namespaces.ts'
 import { endProcesses } from './process-identity.ts'
 import { type LabState, loadState } from './state.ts'
@@ -17,10 +18,13 @@ export async function takeDown(lab: string): Promise<boolean> {
   const ours = state !== undefined || namespaces.length > 0 || isLabCgroup(cgroup)
   if (!ours && !existsSync(labDir(lab))) return false
   if (state !== undefined) {
+    // First who would start others.
+    if (state.controlPlane?.follower !== undefined) await endProcesses([state.controlPlane.follower])
     const agents = await Promise.all(Object.values(state.nodes).map(findAgent))
     await endProcesses([state.server, ...agents].filter(process => process !== undefined))
     await removeInstances(state)
   }
+  await removeControlPlane(controlPlaneDir(lab))
   if (ours) await removeCgroup(cgroup)
   await deleteNamespaces(namespaces)
   rmSync(labDir(lab), { recursive: true, force: true })

@@ -8,6 +8,7 @@ import {
   labDown,
   labUp,
   listLabs,
+  openLabApi,
   type ProbeResult,
   parseTarget,
   parseWho,
@@ -25,7 +26,11 @@ interface ApplyFlags {
   readonly name: string
   readonly state: string
   readonly strict: boolean
+}
+
+interface UpFlags extends ApplyFlags {
   readonly config?: string
+  readonly source: 'file' | 'kube'
 }
 
 interface WhoFlags {
@@ -49,20 +54,38 @@ export function labCommand(): Command {
   const up = manifestOptions(lab.command('up'))
     .description('make a lab from manifests, with an agent on every node; one of that name is replaced')
     .option('--config <file>', 'a KubeProxyConfiguration for the agents')
-  up.action(async ({ name, state, config, strict }: ApplyFlags) => {
+    .addOption(
+      new Option('--source <source>', 'what the agents follow: files, or a real API server that is told them')
+        .choices(['file', 'kube'])
+        .default('file'),
+    )
+  up.action(async ({ name, state, config, strict, source }: UpFlags) => {
     const startedAt = performance.now()
     const onProgress = (line: string): void => {
       const seconds = ((performance.now() - startedAt) / 1_000).toFixed(1)
       process.stdout.write(`lab ${name}: ${line} (${seconds} s)\n`)
     }
-    const report = await labUp({ name, state, agents, onProgress, ...(config !== undefined && { config }) })
-    tell(report, strict)
+    const options = { name, state, source, agents, onProgress, ...(config !== undefined && { config }) }
+    tell(await labUp(options), strict)
+    if (source === 'kube')
+      process.stdout.write(
+        `lab ${name}: kpng lab kubectl --name ${name} -- get services,endpointslices,nodes -A\n`,
+      )
   })
 
   manifestOptions(lab.command('apply'))
     .description('replace the manifests; returns when every agent has synced them')
     .action(async ({ name, state, strict }: ApplyFlags) => {
       tell(await labApply({ name, state, agents }), strict)
+    })
+
+  nameOption(lab.command('kubectl'))
+    .description('run kubectl as administrator of a lab that has an API server')
+    .usage('--name <lab> -- <arguments...>')
+    .argument('<arguments...>', 'of kubectl, after --')
+    .action((words: string[], { name }: { name: string }) => {
+      const plane = openLabApi(name)
+      become(plane.place, plane.kubectlArgv(words))
     })
 
   whoOptions(lab.command('exec'))

@@ -6,7 +6,7 @@ import type { ApiAnswer, ApiRequest } from './api-client.ts'
 /**
  * Speaks to the API server from inside the network namespace that it was started in: `node api-client-main.ts URL CA
  * CERTIFICATE KEY`. Reads ApiRequests on standard input, one JSON a line, and answers each with an ApiAnswer, in the
- * order in which they come back. Ends with its input.
+ * order in which they come back; a watch with one for each of its lines, and one at its end. Ends with its input.
  */
 const [url = '', ca = '', certificate = '', key = ''] = process.argv.slice(2)
 const agent = new Agent({
@@ -19,9 +19,23 @@ const agent = new Agent({
 
 const answer = (line: ApiAnswer): void => void process.stdout.write(`${JSON.stringify(line)}\n`)
 
-function ask({ id, method, path, body, contentType = 'application/json', timeoutMs }: ApiRequest): void {
+function ask({
+  id,
+  method,
+  path,
+  body,
+  contentType = 'application/json',
+  timeoutMs,
+  watch,
+}: ApiRequest): void {
   const headers = { accept: 'application/json', ...(body !== undefined && { 'content-type': contentType }) }
   const asked = request(new URL(path, url), { agent, method, headers, timeout: timeoutMs }, response => {
+    if (watch === true && response.statusCode === 200) {
+      const lines = createInterface({ input: response })
+      lines.on('line', line => answer({ id, line }))
+      lines.on('close', () => answer({ id, status: 200, body: '' }))
+      return
+    }
     const pieces: Buffer[] = []
     response.on('data', (piece: Buffer) => pieces.push(piece))
     response.on('error', reason => answer({ id, error: reason.message }))

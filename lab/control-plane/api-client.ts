@@ -11,11 +11,14 @@ export interface ApiRequest {
   readonly path: string
   readonly body?: string
   readonly contentType?: string
+  /** Without a byte in between. */
   readonly timeoutMs: number
+  readonly watch?: true
 }
 
 /** What it writes. */
 export type ApiAnswer =
+  | { readonly id: number; readonly line: string }
   | { readonly id: number; readonly status: number; readonly body: string }
   | { readonly id: number; readonly error: string }
 
@@ -34,6 +37,10 @@ export interface RequestOptions {
   readonly timeoutMs?: number
 }
 
+interface Waiting extends PromiseWithResolvers<ApiResponse> {
+  readonly onLine: (line: string) => void
+}
+
 export interface ApiClientOptions {
   readonly url: string
   readonly netns: string
@@ -49,7 +56,7 @@ export interface ApiClientOptions {
  */
 export class ApiClient implements AsyncDisposable {
   readonly #child: ChildProcessWithoutNullStreams
-  readonly #waiting = new Map<number, PromiseWithResolvers<ApiResponse>>()
+  readonly #waiting = new Map<number, Waiting>()
   readonly #closed: Promise<void>
   #end: string | undefined
   #nextId = 1
@@ -81,27 +88,41 @@ export class ApiClient implements AsyncDisposable {
   }
 
   /** Whatever status the server answers. Throws io where it does not answer. */
-  async request(method: string, path: string, options: RequestOptions = {}): Promise<ApiResponse> {
+  request(method: string, path: string, options: RequestOptions = {}): Promise<ApiResponse> {
     const { body, contentType, timeoutMs = 60_000 } = options
-    if (this.#end !== undefined) throw new KpngError('io', this.#end)
-    const id = this.#nextId++
-    const waiting = Promise.withResolvers<ApiResponse>()
-    this.#waiting.set(id, waiting)
-    const asked: ApiRequest = {
-      id,
+    return this.#ask({
       method,
       path,
       timeoutMs,
       ...(body !== undefined && { body: JSON.stringify(body) }),
       ...(contentType !== undefined && { contentType }),
-    }
-    this.#child.stdin.write(`${JSON.stringify(asked)}\n`)
+    })
+  }
+
+  /** Gives each line of a watch until the server ends it or says nothing for that time. Throws io then. */
+  watch(path: string, onLine: (line: string) => void, timeoutMs: number): Promise<ApiResponse> {
+    return this.#ask({ method: 'GET', path, timeoutMs, watch: true }, onLine)
+  }
+
+  async #ask(
+    request: Omit<ApiRequest, 'id'>,
+    onLine: (line: string) => void = () => undefined,
+  ): Promise<ApiResponse> {
+    if (this.#end !== undefined) throw new KpngError('io', this.#end)
+    const id = this.#nextId++
+    const waiting = { ...Promise.withResolvers<ApiResponse>(), onLine }
+    this.#waiting.set(id, waiting)
+    this.#child.stdin.write(`${JSON.stringify({ id, ...request } satisfies ApiRequest)}\n`)
     return await waiting.promise
   }
 
-  #settle(line: string): void {
-    const answer = JSON.parse(line) as ApiAnswer
+  #settle(text: string): void {
+    const answer = JSON.parse(text) as ApiAnswer
     const waiting = this.#waiting.get(answer.id)
+    if ('line' in answer) {
+      waiting?.onLine(answer.line)
+      return
+    }
     this.#waiting.delete(answer.id)
     if ('error' in answer) waiting?.reject(new KpngError('io', answer.error))
     else waiting?.resolve({ status: answer.status, body: parse(answer.body) })

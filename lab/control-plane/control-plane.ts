@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { KpngError } from '@kpng/api'
 import { logTail, startDaemon } from '../daemon.ts'
-import { netnsPath } from '../names.ts'
+import { enterArgv, type LoosePlace } from '../place.ts'
 import { identify, isAlive, killProcesses, type ProcessIdentity, signalProcess } from '../process-identity.ts'
 import { runCommand } from '../run-command.ts'
 import { ApiClient, type ApiResponse, type RequestOptions } from './api-client.ts'
@@ -183,32 +183,34 @@ export class ControlPlane implements AsyncDisposable {
 
   /** A request as administrator. Throws io where the server does not answer; a refusal is an answer. */
   request(method: string, path: string, options?: RequestOptions): Promise<ApiResponse> {
-    this.#client ??= new ApiClient({
-      url: this.url,
-      netns: this.netns,
-      ca: this.ca,
-      certificate: join(this.#authority.directory, 'admin.crt'),
-      key: join(this.#authority.directory, 'admin.key'),
-    })
-    return this.#client.request(method, path, options)
+    return this.#adminClient().request(method, path, options)
+  }
+
+  /**
+   * Gives each line of a watch, as administrator, until the server ends it, or says nothing for that time: throws io
+   * then. A refusal is an answer.
+   */
+  watch(path: string, onLine: (line: string) => void, timeoutMs = 600_000): Promise<ApiResponse> {
+    return this.#adminClient().watch(path, onLine, timeoutMs)
   }
 
   /** Runs kubectl beside the API server and gives its standard output. Throws io with what it said. */
   async kubectl(args: readonly string[], options: KubectlOptions = {}): Promise<string> {
-    const [command, ...words] = this.kubectlCommand(args, options.kubeconfig)
-    const { exitCode, stdout, stderr } = await runCommand([command ?? '', ...words], {
-      input: options.input ?? '',
-    })
+    const argv = enterArgv({ ...this.place, cgroup: null }, this.kubectlArgv(args, options.kubeconfig))
+    const { exitCode, stdout, stderr } = await runCommand(argv, { input: options.input ?? '' })
     if (exitCode === 0) return stdout
     throw new KpngError('io', `kubectl ${args.join(' ')}: exit ${exitCode}: ${stderr.trim()}`)
   }
 
-  /** The command line of a kubectl in the right namespace. */
-  kubectlCommand(args: readonly string[], config = this.adminKubeconfig): string[] {
-    return [
-      ...['nsenter', `--net=${netnsPath(this.netns)}`, '--', controlPlaneBinaries().kubectl],
-      ...['--kubeconfig', config, '--cache-dir', join(this.directory, 'kubectl-cache'), ...args],
-    ]
+  /** Where kubectl reaches the API server. */
+  get place(): LoosePlace {
+    return { netns: this.netns, cgroup: this.#record.cgroup }
+  }
+
+  /** The command line of a kubectl, to be run there. */
+  kubectlArgv(args: readonly string[], config = this.adminKubeconfig): string[] {
+    const cache = join(this.directory, 'kubectl-cache')
+    return [controlPlaneBinaries().kubectl, '--kubeconfig', config, '--cache-dir', cache, ...args]
   }
 
   /** Writes a kubeconfig and gives its path; each call makes another. */
@@ -280,6 +282,17 @@ export class ControlPlane implements AsyncDisposable {
     await removeControlPlane(this.directory)
   }
 
+  #adminClient(): ApiClient {
+    this.#client ??= new ApiClient({
+      url: this.url,
+      netns: this.netns,
+      ca: this.ca,
+      certificate: join(this.#authority.directory, 'admin.crt'),
+      key: join(this.#authority.directory, 'admin.key'),
+    })
+    return this.#client
+  }
+
   get #signingKey(): string {
     return join(this.#authority.directory, 'service-account.key')
   }
@@ -317,7 +330,7 @@ export class ControlPlane implements AsyncDisposable {
     // The kernel ends it with the process that starts it, whatever ends that one.
     const bound = this.#record.owner === null ? [] : ['setpriv', '--pdeathsig', 'KILL', '--']
     return startDaemon([...bound, ...command], join(this.directory, `${name}.log`), {
-      place: { netns: this.netns, cgroup: this.#record.cgroup },
+      place: this.place,
     })
   }
 

@@ -1,0 +1,96 @@
+import { KpngError, type Problem } from '@kpng/api'
+import type { ApiResponse } from '../control-plane/api-client.ts'
+import type { ControlPlane } from '../control-plane/control-plane.ts'
+import { mapLimit } from '../run-command.ts'
+import { type ApiObject, pathOf } from './api-objects.ts'
+
+const atATime = 16
+const apply = '?fieldManager=kpng-lab&force=true'
+
+/**
+ * Makes the objects in the API server what the manifests say, by server-side apply: fields that others have set and the
+ * manifests leave open stay. `before`: keys of what a former push made; what is no longer among the objects is deleted.
+ * Gives what the server has refused. Throws io where it does not answer.
+ */
+export async function pushObjects(
+  plane: ControlPlane,
+  objects: readonly ApiObject[],
+  before: readonly string[],
+): Promise<Problem[]> {
+  const wanted = new Set(objects.map(object => object.key))
+  const gone = before.filter(key => !wanted.has(key))
+  await mapLimit(gone, atATime, key => plane.request('DELETE', pathOf(key)))
+  const problems: Problem[] = []
+  const tell = (where: string, response: ApiResponse): void => {
+    if (response.status >= 300) problems.push(...refusals(where, response))
+  }
+  const namespaces = new Set(objects.map(({ namespace }) => namespace).filter(name => name !== ''))
+  await mapLimit([...namespaces], atATime, async name => {
+    const body = { apiVersion: 'v1', kind: 'Namespace', metadata: { name } }
+    const path = `/api/v1/namespaces/${name}${apply}`
+    tell(`Namespace//${name}`, await plane.request('PATCH', path, { body, contentType: applyType }))
+  })
+  // One kind after the other: ServiceCIDRs have to be there before the addresses in them are asked for.
+  for (const kind of new Set(objects.map(object => object.kind)))
+    await mapLimit(
+      objects.filter(object => object.kind === kind),
+      atATime,
+      async object => {
+        for (const response of await pushObject(plane, object)) tell(object.key, response)
+      },
+    )
+  return problems
+}
+
+const applyType = 'application/apply-patch+yaml'
+
+/** Answers of the server, of which the last may be a refusal. */
+async function pushObject(plane: ControlPlane, { path, body, status }: ApiObject): Promise<ApiResponse[]> {
+  const applied = (): Promise<ApiResponse> =>
+    plane.request('PATCH', `${path}${apply}`, { body, contentType: applyType })
+  let response = await applied()
+  if (changesImmutable(response)) {
+    await plane.request('DELETE', path)
+    response = await applied()
+  }
+  if (response.status >= 300 || status === undefined) return [response]
+  // By merge: two addresses of one type are no mistake, for server-side apply they are.
+  const contentType = 'application/merge-patch+json'
+  return [response, await plane.request('PATCH', `${path}/status`, { body: { status }, contentType })]
+}
+
+interface StatusCause {
+  readonly field?: string
+  readonly message?: string
+}
+
+/** A ClusterIP or an addressType: the object has to be made anew. */
+const changesImmutable = ({ status, body }: ApiResponse): boolean =>
+  status === 422 && causes(body).some(({ message }) => /immutable|may not be changed/.test(message ?? ''))
+
+function causes(body: unknown): readonly StatusCause[] {
+  const details = (body as { details?: { causes?: readonly StatusCause[] } } | null)?.details
+  return details?.causes ?? []
+}
+
+function refusals(where: string, { status, body }: ApiResponse): Problem[] {
+  const found = causes(body).map(({ field = '', message = '' }) => ({
+    where,
+    field,
+    message: `refused by the API server: ${message}`,
+  }))
+  if (found.length > 0) return found
+  const message = (body as { message?: string } | null)?.message ?? `${status}`
+  return [{ where, field: '', message: `refused by the API server: ${message}` }]
+}
+
+/** What the API server has now, as lists in JSON. Throws io. */
+export async function pullLists(plane: ControlPlane, paths: readonly string[]): Promise<unknown[]> {
+  return await Promise.all(
+    paths.map(async path => {
+      const { status, body } = await plane.request('GET', path)
+      if (status === 200) return body
+      throw new KpngError('io', `GET ${path}: ${status} ${JSON.stringify(body)}`)
+    }),
+  )
+}

@@ -1,0 +1,92 @@
+import { BlockList } from 'node:net'
+import { canonicalIP } from '@kpng/api'
+import type { Service, ServiceCIDR } from '@kpng/server'
+import { familyOf } from '../address.ts'
+
+/** What the API server of a lab allocates from. */
+export interface ServiceRanges {
+  /** Its own, the ServiceCIDR `kubernetes`: one of each family. */
+  readonly cidrs: readonly [string, string]
+  /** More ServiceCIDRs that have to be made, so that every ClusterIP of the manifests lies in one. */
+  readonly more: ReadonlyArray<{ readonly name: string; readonly cidr: string }>
+  /** `first-last` */
+  readonly nodePorts: string
+}
+
+type RangeService = Pick<Service, 'namespace' | 'name' | 'clusterIPs' | 'ports' | 'healthCheckNodePort'>
+
+const defaults = { 4: ['10.96.0.0/16', '10.97.0.0/16'], 6: ['fd00:10:96::/112', 'fd00:10:97::/112'] } as const
+const customaryPorts = { first: 30_000, last: 32_767 }
+
+/**
+ * Ranges in which the Services of the manifests may have the ClusterIPs and NodePorts that they ask for: those of the
+ * ServiceCIDR `kubernetes` if they have one, else the customary ones, and small ones around what lies elsewhere.
+ */
+export function planServiceRanges(
+  services: readonly RangeService[],
+  serviceCIDRs: readonly Pick<ServiceCIDR, 'name' | 'cidrs'>[],
+): ServiceRanges {
+  const wanted = services
+    .filter(({ namespace, name }) => namespace !== 'default' || name !== 'kubernetes')
+    .flatMap(({ clusterIPs }) => Object.values(clusterIPs))
+  const named = serviceCIDRs.find(({ name }) => name === 'kubernetes')?.cidrs ?? []
+  const own = (family: 4 | 6): string =>
+    named.find(cidr => familyOf(cidr) === family) ??
+    // The API server gives the first address to itself.
+    defaults[family].find(cidr => !wanted.includes(`${cidr.replace(/0?\/.*/, '')}1`)) ??
+    defaults[family][0]
+  const first = familyOf(named[0] ?? '') === 6 ? 6 : 4
+  const cidrs = [own(first), own(first === 4 ? 6 : 4)] as const
+  const covered = new BlockList()
+  const cover = (cidr: string): void => {
+    const [address = '', length] = cidr.split('/')
+    covered.addSubnet(address, Number(length), kind(address))
+  }
+  for (const cidr of [...cidrs, ...serviceCIDRs.flatMap(({ cidrs }) => cidrs)]) cover(cidr)
+  const more: Array<{ name: string; cidr: string }> = []
+  for (const address of wanted) {
+    if (covered.check(address, kind(address))) continue
+    const cidr = rangeAround(address)
+    cover(cidr)
+    more.push({ name: `lab-${more.length + 1}`, cidr })
+  }
+  return { cidrs, more, nodePorts: portRange(services) }
+}
+
+const kind = (address: string): 'ipv4' | 'ipv6' => (familyOf(address) === 6 ? 'ipv6' : 'ipv4')
+
+/** A /24 or /120; wider where the address would be its first or last, which are never given to a Service. */
+function rangeAround(address: string): string {
+  if (familyOf(address) === 4) {
+    const [a, b, c, d] = address.split('.').map(Number)
+    if (d !== 0 && d !== 255) return `${a}.${b}.${c}.0/24`
+    return c !== 0 && c !== 255 ? `${a}.${b}.0.0/16` : `${a}.0.0.0/8`
+  }
+  const groups = expand(address)
+  const last = groups[7] ?? 0
+  if ((last & 0xff) !== 0) return `${groupsText([...groups.slice(0, 7), last & 0xff00])}/120`
+  return `${groupsText([...groups.slice(0, 7), 0])}/${last === 0 ? 108 : 112}`
+}
+
+/** Of canonical text. */
+function expand(address: string): number[] {
+  const [head = '', tail] = address.split('::')
+  const parse = (text: string): number[] =>
+    text === '' ? [] : text.split(':').map(group => Number.parseInt(group, 16))
+  if (tail === undefined) return parse(head)
+  const [before, after] = [parse(head), parse(tail)]
+  return [...before, ...Array.from({ length: 8 - before.length - after.length }, () => 0), ...after]
+}
+
+const groupsText = (groups: readonly number[]): string =>
+  canonicalIP(groups.map(group => group.toString(16)).join(':')) ?? ''
+
+function portRange(services: readonly RangeService[]): string {
+  const ports = services
+    .flatMap(({ ports, healthCheckNodePort }) => [
+      ...ports.map(({ nodePort }) => nodePort),
+      healthCheckNodePort,
+    ])
+    .filter(port => port !== undefined && port > 0)
+  return `${Math.min(customaryPorts.first, ...ports)}-${Math.max(customaryPorts.last, ...ports)}`
+}
