@@ -2,19 +2,21 @@ import type { RequestOptions } from 'node:https'
 import { OpenIDConnectAuth } from '@kubernetes/client-node/dist/oidc_auth.js'
 import { ApiFailure } from './api-failure.ts'
 import type { Credentials, Login } from './login.ts'
+import { expiryOf, refreshIdToken } from './oidc-refresh.ts'
 
 /** A token is not used any more so long before it expires: clocks differ, and requests take time. */
 const MARGIN_MS = 10_000
 
 export interface OidcLoginOptions {
   readonly user: string
-  /** As in a kubeconfig: id-token, refresh-token, client-id, idp-issuer-url, idp-certificate-authority(-data). */
+  /** As in a kubeconfig: id-token, refresh-token, client-id, client-secret, idp-issuer-url, idp-certificate-authority(-data). */
   readonly config: Readonly<Record<string, string>>
 }
 
 /**
- * An ID token, refreshed by client-node when it has expired. What is refreshed is not written back to the kubeconfig,
- * and client-node has no use for a client-secret: issuers that want either need an exec plugin.
+ * An ID token. client-node keeps it and sees when it has expired; refreshing is ours, since its own (2.0.1) takes
+ * neither a client-secret nor an issuer of a private authority. What is refreshed is not written back to the
+ * kubeconfig.
  */
 export class OidcLogin implements Login {
   readonly #options: OidcLoginOptions
@@ -32,6 +34,7 @@ export class OidcLogin implements Login {
   async current(): Promise<Credentials> {
     if (this.#held !== undefined && Date.now() < this.#held.untilMs)
       return { token: this.#held.token, clientCertificate: undefined }
+    // Who asks while it is being refreshed waits for that.
     this.#asking ??= this.#ask().finally(() => {
       this.#asking = undefined
     })
@@ -46,8 +49,9 @@ export class OidcLogin implements Login {
 
   async #ask(): Promise<Credentials> {
     const options: RequestOptions & { headers: Record<string, string> } = { headers: {} }
+    const client = { refresh: (token: string) => refreshIdToken(this.#options.config, token) }
     try {
-      await this.#auth.applyAuthentication(this.#user, options)
+      await this.#auth.applyAuthentication(this.#user, options, client)
     } catch (reason) {
       throw this.#failure(reason instanceof Error ? reason.message : String(reason), reason)
     }
@@ -56,8 +60,7 @@ export class OidcLogin implements Login {
       throw this.#failure(
         'the id-token has expired, and there is nothing to refresh it with (client-id, refresh-token, idp-issuer-url)',
       )
-    // client-node takes the seconds that are left for the time of expiry, and would refresh on every request.
-    this.#held = { token, untilMs: OpenIDConnectAuth.expirationFromToken(token) * 1000 - MARGIN_MS }
+    this.#held = { token, untilMs: expiryOf(token) * 1000 - MARGIN_MS }
     return { token, clientCertificate: undefined }
   }
 

@@ -7,71 +7,16 @@ import { test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { TLSSocket } from 'node:tls'
 import { Store } from '../../store/store.ts'
-import type { ClusterAccess } from './cluster-access.ts'
 import { KubeSource } from './kube-source.ts'
 import { cert, key } from './testing/certificate.ts'
 import { FakeApi } from './testing/fake-api.ts'
 import { serviceJson } from './testing/objects.ts'
-import { FakeServer, type ServeOptions } from './testing/serve.ts'
+import { FakeServer } from './testing/serve.ts'
+import { Wired } from './testing/wired.ts'
 import { UndiciTransport } from './undici-transport.ts'
 
 const web = serviceJson('web', 1)
 const db = serviceJson('db', 2)
-
-/** A source on a server on the wire, with short waits. */
-class Wired implements AsyncDisposable {
-  readonly store = new Store()
-  readonly server: FakeServer
-  readonly source: KubeSource
-
-  private constructor(server: FakeServer, access: Omit<ClusterAccess, 'server'>, scheme: string) {
-    this.server = server
-    const transport = new UndiciTransport(
-      { server: new URL(`${scheme}://127.0.0.1:${server.port}`), ...access },
-      { userAgent: 'kpng/test' },
-    )
-    const limits = { firstBackoffMs: 10, maxBackoffMs: 50 }
-    this.source = new KubeSource(this.store, transport, { nodeName: 'n1', limits })
-  }
-
-  static async start(
-    api: FakeApi,
-    access: Omit<ClusterAccess, 'server'> = {},
-    options: ServeOptions = {},
-  ): Promise<Wired> {
-    const server = await FakeServer.listen(api, options)
-    const wired = new Wired(server, access, options.tls === undefined ? 'http' : 'https')
-    await wired.source.start()
-    return wired
-  }
-
-  /** Waits for the Services in the store to be these, five seconds at most. */
-  async has(expected: string): Promise<void> {
-    const names = (): string =>
-      [...this.store.services()]
-        .map(it => it.name)
-        .sort()
-        .join(' ')
-    for (let i = 0; i < 500 && names() !== expected; i++) await sleep(10)
-    assert.equal(names(), expected, JSON.stringify(this.source.problems()))
-  }
-
-  /** Waits for a problem, five seconds at most. */
-  async problem(pattern: RegExp): Promise<void> {
-    const messages = (): string =>
-      this.source
-        .problems()
-        .map(it => it.message)
-        .join('\n')
-    for (let i = 0; i < 500 && !pattern.test(messages()); i++) await sleep(10)
-    assert.match(messages(), pattern)
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.source[Symbol.asyncDispose]()
-    await this.server[Symbol.asyncDispose]()
-  }
-}
 
 for (const version of ['1.1', '2.0']) {
   /** A server with TLS that speaks one version only. */
@@ -154,6 +99,41 @@ test('a server whose certificate nobody vouches for is not believed, unless told
   assert.equal(api.requests.length, 0)
   await using wired = await Wired.start(api, { insecureSkipTlsVerify: true }, { tls: { cert, key } })
   await wired.has('web')
+})
+
+test('a key behind a passphrase is a problem that says so', async () => {
+  const [first = '', ...rest] = key.replaceAll('PRIVATE', 'ENCRYPTED PRIVATE').split('\n')
+  const encrypted = [first, ...rest].join('\n')
+  for (const text of [
+    encrypted,
+    `-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\n\n${rest.join()}`,
+  ]) {
+    const access = { clientCertificate: { text: cert }, clientKey: { text } }
+    await using wired = await Wired.start(new FakeApi(), access, { tls: { cert, key } })
+    await wired.problem(/the key in client-key-data is encrypted: keys need to be without a passphrase/)
+    assert.equal(wired.server.connections, 0)
+  }
+})
+
+test('requests come no faster than a rate allows; the pages of a list count as one', async () => {
+  const api = new FakeApi()
+  api.streams = false
+  api.put(...Array.from({ length: 20 }, (_, i) => serviceJson(`s${i}`, i + 1)))
+  await using server = await FakeServer.listen(api)
+  const transport = new UndiciTransport(
+    { server: new URL(`http://127.0.0.1:${server.port}`) },
+    { userAgent: 'kpng/test', rate: { qps: 20, burst: 2 } },
+  )
+  const store = new Store()
+  const startMs = performance.now()
+  await using source = new KubeSource(store, transport, { nodeName: 'n1', limits: { pageSize: 2 } })
+  await source.start()
+  while (!store.isComplete()) await sleep(5)
+  // Four streams that are refused and four lists: two at once, then one every 50 ms.
+  assert.ok(performance.now() - startMs > 290, `${performance.now() - startMs} ms`)
+  assert.ok(performance.now() - startMs < 2000, `${performance.now() - startMs} ms`)
+  assert.equal([...store.services()].length, 20)
+  await source.client.create('/apis/events.k8s.io/v1/namespaces/a/events', { metadata: {} })
 })
 
 test('a client certificate is shown; tls-server-name is what the server is called', async () => {
