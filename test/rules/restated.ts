@@ -1,0 +1,363 @@
+/**
+ * kube-proxy's rules said once more, the slow and obvious way, for what one node does with each destination. Written
+ * from the rules alone: it shares no code with server/select and takes the objects as they are in JSON.
+ */
+import type { Family, Protocol } from '@kpng/api'
+import type { Hit } from './branches.ts'
+import type { RawEndpointSlice, RawNode, RawObject, RawService } from './raw-objects.ts'
+import {
+  type Departure,
+  type Entry,
+  endpointsOf,
+  ipPort,
+  type Lists,
+  listsOf,
+  type Place,
+  slicesOf,
+} from './restated-endpoints.ts'
+import { type StatedService, serviceIn } from './restated-services.ts'
+import { parseAddress, parseCidr } from './sloppy-addresses.ts'
+
+/** How local pods are told from others. */
+export type Detector =
+  | { readonly mode: 'ClusterCIDR'; readonly clusterCIDRs: readonly string[] }
+  | { readonly mode: 'NodeCIDR' }
+  | { readonly mode: 'BridgeInterface' | 'InterfaceNamePrefix' }
+
+export interface NodePolicies {
+  readonly masqueradeAll: boolean
+  readonly detector: Detector | undefined
+  /** Gate AllowServiceExternalIPs. */
+  readonly externalIPs: boolean
+  readonly bindAddress: string | undefined
+}
+
+/** Who connects. A node is this one; elsewhere is everybody else. */
+export type Client = 'pod' | 'node' | 'elsewhere'
+export const CLIENTS: readonly Client[] = ['pod', 'node', 'elsewhere']
+
+export type Decision =
+  | { readonly verdict: 'serve'; readonly endpoints: readonly string[]; readonly masquerade: boolean }
+  | { readonly verdict: 'refuse' | 'drop' }
+
+/** By who connects. */
+export type Decisions = Readonly<Record<Client, Decision>>
+
+export interface StatedPort {
+  /** `namespace/name port/protocol family` */
+  readonly key: string
+  /** `ClusterIP 10.0.0.1:80`, `external …`, `load balancer … from …`, `node port 30080`. Sorted. */
+  readonly destinations: readonly string[]
+  readonly affinitySeconds: number
+  /** What may become of a connection; more than one where the rules leave it open. `outside` without a way in: absent. */
+  readonly answers: readonly { readonly inside: Decisions; readonly outside?: Decisions }[]
+}
+
+export interface StatedHealth {
+  /** `namespace/name family` */
+  readonly key: string
+  readonly nodePort: number
+  /** undefined where the rules leave it open. */
+  readonly count: number | undefined
+}
+
+export interface StatedNode {
+  readonly zone: string
+  readonly eligible: boolean
+  readonly primary: { readonly [F in Family]?: string }
+  readonly serviceCIDRs: readonly string[]
+}
+
+export interface Statement {
+  readonly node: StatedNode
+  readonly ports: readonly StatedPort[]
+  readonly health: readonly StatedHealth[]
+}
+
+const FAMILIES: readonly Family[] = ['IPv4', 'IPv6']
+
+export function restate(
+  objects: readonly RawObject[],
+  nodeName: string,
+  policies: NodePolicies,
+  departures: ReadonlySet<Departure>,
+  hit: Hit,
+): Statement {
+  const slices = objects.filter(object => object.kind === 'EndpointSlice')
+  const services = objects.filter(object => object.kind === 'Service')
+  const own = nodeName.trim().toLowerCase()
+  const ownNode = objects.find(object => object.kind === 'Node' && object.metadata.name === own) as
+    | RawNode
+    | undefined
+  const node = stateNode(objects, ownNode, policies.bindAddress, hit)
+  const place: Place = { nodeName: own, zone: node.zone }
+
+  const ports: StatedPort[] = []
+  const health: StatedHealth[] = []
+  for (const service of services) {
+    for (const family of FAMILIES) {
+      const stated = serviceIn(family, service, hit)
+      const detector = hasDetector(family, policies.detector, ownNode, hit)
+      if (stated === undefined) continue
+      const context = { service, stated, family, slices, place, departures, hit }
+      ports.push(...stated.ports.map(port => statePort(port, context, { ...policies, detector })))
+      if (stated.healthCheckNodePort !== 0 && stated.ports.length > 0) health.push(stateHealth(context))
+    }
+  }
+  for (const slice of slices) {
+    const name = slice.metadata.labels?.['kubernetes.io/service-name'] ?? ''
+    const known = services.some(
+      it => it.metadata.name === name && it.metadata.namespace === slice.metadata.namespace,
+    )
+    hit('KP-2.11 slice without Service', name !== '' && !known)
+  }
+  return { node, ports, health }
+}
+
+interface Context {
+  readonly service: RawService
+  readonly stated: StatedService
+  readonly family: Family
+  readonly slices: readonly RawEndpointSlice[]
+  readonly place: Place
+  readonly departures: ReadonlySet<Departure>
+  readonly hit: Hit
+}
+
+const portId = ({ service: { metadata }, family }: Context, port: string, protocol: Protocol) => ({
+  namespace: metadata.namespace ?? '',
+  service: metadata.name,
+  port,
+  protocol,
+  family,
+})
+
+/** As far as they matter in one family. */
+interface FamilyPolicies extends Pick<NodePolicies, 'masqueradeAll' | 'externalIPs'> {
+  /** Local pods can be told from others. */
+  readonly detector: boolean
+}
+
+/** Rule 4.1.9. */
+function hasDetector(
+  family: Family,
+  detector: Detector | undefined,
+  node: RawNode | undefined,
+  hit: Hit,
+): boolean {
+  if (detector === undefined) {
+    hit('KP-4.1.9 none')
+    return false
+  }
+  const ofFamily = (texts: readonly string[]) => texts.some(text => parseCidr(text)?.family === family)
+  if (detector.mode === 'ClusterCIDR') {
+    const found = ofFamily(detector.clusterCIDRs)
+    hit(found ? 'KP-4.1.9 clusterCIDR of the family' : 'KP-4.1.9 clusterCIDR of the other family')
+    return found
+  }
+  if (detector.mode === 'NodeCIDR') {
+    const found = ofFamily(node?.spec?.podCIDRs ?? [])
+    hit(found ? 'KP-4.1.9 podCIDR' : 'KP-4.1.9 no podCIDR')
+    return found
+  }
+  hit('KP-4.1.9 interface')
+  return true
+}
+
+function statePort(
+  port: StatedService['ports'][number],
+  context: Context,
+  policies: FamilyPolicies,
+): StatedPort {
+  const { service, stated, family, slices, place, departures, hit } = context
+  const { clusterIP, externalIPs, loadBalancerIPs, sourceRanges, internalLocal, externalLocal } = stated
+  const at = (ip: string) => (family === 'IPv6' ? `[${ip}]:${port.port}` : `${ip}:${port.port}`)
+  const from = sourceRanges.length > 0 ? ` from ${[...new Set(sourceRanges)].sort().join(' ')}` : ''
+  hit('(KP-4.10)', loadBalancerIPs.length > 0 && from !== '')
+
+  const accessible = port.nodePort !== 0 || loadBalancerIPs.length > 0 || externalIPs.length > 0
+  const outer = [
+    ...(policies.externalIPs ? externalIPs.map(ip => `external ${at(ip)}`) : []),
+    ...loadBalancerIPs.map(ip => `load balancer ${at(ip)}${from}`),
+    ...(port.nodePort === 0 ? [] : [`node port ${port.nodePort}`]),
+  ]
+  hit('KP-1.10 gate off', !policies.externalIPs && externalIPs.length > 0)
+  const endpoints = endpointsOf(portId(context, port.name, port.protocol), slices, place, departures, hit)
+  return {
+    key: `${service.metadata.namespace}/${service.metadata.name} ${port.name}/${port.protocol} ${family}`,
+    destinations: [...new Set([`ClusterIP ${at(clusterIP)}`, ...outer])].sort(),
+    affinitySeconds: stated.affinitySeconds,
+    answers: endpoints.map(list => {
+      const lists = listsOf(list, { internalLocal, externalLocal, accessible }, place, hit)
+      const decide = (rule: (client: Client) => Decision): Decisions => ({
+        pod: rule('pod'),
+        node: rule('node'),
+        elsewhere: rule('elsewhere'),
+      })
+      return {
+        inside: decide(client => inside(client, internalLocal, lists, policies, hit)),
+        ...(outer.length > 0 && {
+          outside: decide(client => outside(client, stated, lists, policies.detector, hit)),
+        }),
+      }
+    }),
+  }
+}
+
+const serve = (endpoints: readonly Entry[], masquerade: boolean): Decision => ({
+  verdict: 'serve',
+  endpoints: endpoints.map(ipPort),
+  masquerade,
+})
+
+/** Rules 4.1 to 4.4 and 4.1.1 to 4.1.2: to a ClusterIP. */
+function inside(
+  client: Client,
+  internalLocal: boolean,
+  lists: Lists,
+  policies: FamilyPolicies,
+  hit: Hit,
+): Decision {
+  if (!lists.anybody) {
+    hit('KP-4.4 ClusterIP')
+    return { verdict: 'refuse' }
+  }
+  if (internalLocal && lists.local.length === 0) {
+    hit('KP-4.3')
+    return { verdict: 'drop' }
+  }
+  hit(internalLocal ? 'KP-4.2' : 'KP-4.1')
+  const list = internalLocal ? lists.local : lists.cluster
+  if (client === 'pod') {
+    hit(policies.masqueradeAll ? 'KP-4.1.1 all' : 'KP-4.1.1 not all')
+    return serve(list, policies.masqueradeAll)
+  }
+  if (policies.masqueradeAll) {
+    hit('KP-4.1.2 all')
+    return serve(list, true)
+  }
+  hit(policies.detector ? 'KP-4.1.2 detector' : 'KP-4.1.2 no detector')
+  return serve(list, policies.detector)
+}
+
+/** Rules 4.4 to 4.9 and 4.1.3 to 4.1.6: to a node port, an external IP or a load balancer. */
+function outside(
+  client: Client,
+  { internalLocal, externalLocal }: StatedService,
+  { cluster, local, anybody }: Lists,
+  detector: boolean,
+  hit: Hit,
+): Decision {
+  if (!anybody) {
+    hit('KP-4.4 external')
+    return { verdict: 'refuse' }
+  }
+  if (!externalLocal) {
+    hit('KP-4.5')
+    hit('KP-4.1.3', client === 'pod')
+    return serve(cluster, true)
+  }
+  if (client === 'pod' && detector) {
+    hit('KP-4.6')
+    hit('KP-4.15 short circuit with internal Local', internalLocal)
+    return serve(cluster, false)
+  }
+  if (client === 'node') {
+    hit('KP-4.7')
+    hit('KP-4.1.5')
+    return serve(cluster, true)
+  }
+  hit('KP-4.1.4 no detector', client === 'pod')
+  if (local.length > 0) {
+    hit('KP-4.8')
+    hit('KP-4.1.6', client === 'elsewhere')
+    return serve(local, false)
+  }
+  hit('KP-4.9')
+  return { verdict: 'drop' }
+}
+
+/** Rule 8.2.3: distinct addresses, whatever the ports. */
+function stateHealth(context: Context): StatedHealth {
+  const { service, stated, family, slices, place, departures, hit } = context
+  const ofService = departures.has('health is counted over the ports of the Service')
+  const ids = new Map<string, { name: string; protocol: Protocol }>()
+  for (const { name, protocol } of stated.ports) ids.set(`${name}/${protocol}`, { name, protocol })
+  const id = { namespace: service.metadata.namespace ?? '', service: service.metadata.name, family }
+  for (const slice of ofService ? [] : slicesOf(id, slices, hit)) {
+    for (const port of slice.ports ?? []) {
+      if (typeof port.name !== 'string') continue
+      const protocol = (port.protocol ?? 'TCP') as Protocol
+      ids.set(`${port.name}/${protocol}`, { name: port.name, protocol })
+    }
+  }
+  const found: Entry[] = []
+  let open = false
+  for (const { name, protocol } of ids.values()) {
+    const answers = endpointsOf(portId(context, name, protocol), slices, place, departures, hit)
+    open ||= answers.length > 1
+    found.push(...(answers[0] ?? []))
+  }
+  const counted = found.filter(entry => entry.local && entry.ready)
+  const count = new Set(counted.map(entry => entry.address)).size
+  hit('(KP-8.2.3) one IP at two ports', count < counted.length)
+  hit('(KP-8.2.3) terminating', count === 0 && found.some(it => it.local && it.serving && it.terminating))
+  return {
+    key: `${service.metadata.namespace}/${service.metadata.name} ${family}`,
+    nodePort: stated.healthCheckNodePort,
+    count: open ? undefined : count,
+  }
+}
+
+function stateNode(
+  objects: readonly RawObject[],
+  node: RawNode | undefined,
+  bindAddress: string | undefined,
+  hit: Hit,
+): StatedNode {
+  const cidrs = objects
+    .filter(object => object.kind === 'ServiceCIDR')
+    .flatMap(object => object.spec?.cidrs ?? [])
+    .flatMap(text => {
+      const cidr = parseCidr(text)
+      hit(cidr === undefined ? 'KP-1.4 bad ServiceCIDR' : 'KP-1.4 ServiceCIDR')
+      return cidr === undefined ? [] : [cidr.text]
+    })
+  const addresses = ['InternalIP', 'ExternalIP'].flatMap(type =>
+    (node?.status?.addresses ?? [])
+      .filter(it => it.type === type)
+      .flatMap(it => parseAddress(it.address) ?? []),
+  )
+  const internal = (node?.status?.addresses ?? []).some(it => it.type === 'InternalIP')
+  hit('(KP-5.9) external address of the Node', !internal && addresses.length > 0)
+  const bind = parseAddress(bindAddress ?? '')
+  hit('(KP-5.9) bindAddress unspecified', bind?.value === 0n)
+  if (bind !== undefined && bind.value !== 0n) {
+    hit('(KP-5.9) bindAddress')
+    addresses.unshift(bind)
+  }
+  const primary = (family: Family) => addresses.find(address => address.family === family)?.text
+  const [four, six] = [primary('IPv4'), primary('IPv6')]
+  return {
+    zone: node?.metadata.labels?.['topology.kubernetes.io/zone'] ?? '',
+    eligible: isEligible(node, hit),
+    primary: { ...(four !== undefined && { IPv4: four }), ...(six !== undefined && { IPv6: six }) },
+    serviceCIDRs: [...new Set(cidrs)].sort(),
+  }
+}
+
+/** Rule 8.1.6. */
+function isEligible(node: RawNode | undefined, hit: Hit): boolean {
+  if (node === undefined) {
+    hit('KP-8.1.6 unknown Node')
+    return false
+  }
+  const taints = node.spec?.taints ?? []
+  const deleted = (node.metadata.deletionTimestamp ?? '') !== ''
+  const tainted = taints.some(taint => taint.key === 'ToBeDeletedByClusterAutoscaler')
+  hit('KP-8.1.6 deleted', deleted)
+  hit('KP-8.1.6 taint', tainted)
+  hit('KP-8.1.6 another taint', !tainted && taints.length > 0)
+  hit('KP-8.1.6 eligible', !deleted && !tainted)
+  return !deleted && !tainted
+}
