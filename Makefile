@@ -39,6 +39,9 @@ bindings: setup-build ## generate the bindings of the maps anew, from the BPF ob
 parity: setup-node ## write docs/parity.md anew: the rules of kube-proxy and the tests that name them
 	@$(NODE) hack/parity/main.ts
 
+kubernetes: setup-build ## build the API server, etcd and kubectl that tests and kpng lab --source kube use
+	@hack/kubernetes
+
 bench: setup ## measure, into bench/results (needs root)
 	@$(NODE) bench/main.ts
 

@@ -20,6 +20,18 @@ run() {
 	fi
 }
 
+# apt_install COMMAND PACKAGE…: as root; COMMAND is what somebody else is told to run.
+apt_install() {
+	by_root=$1
+	shift
+	command -v apt-get >/dev/null || fail "missing: $* (Debian's names; there is no apt-get here to install them with)"
+	[ "$(id -u)" = 0 ] || fail "missing Debian packages: $* (root installs them: $by_root)"
+	say "installing Debian packages: $*"
+	export DEBIAN_FRONTEND=noninteractive
+	run 'apt-get update' apt-get -o DPkg::Lock::Timeout=120 update
+	run 'apt-get install' apt-get -o DPkg::Lock::Timeout=120 install -y --no-install-recommends "$@"
+}
+
 # digest FILE…: one word that changes when a name or the content of a file does.
 digest() {
 	sha256sum -- "$@" | sha256sum | cut -c1-32

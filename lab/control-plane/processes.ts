@@ -7,7 +7,7 @@ import type { CertificateAuthority, KeyPair } from './certificates.ts'
 import type { ControlPlaneRecord } from './record.ts'
 import { tokenIssuer } from './token.ts'
 
-export const etcdSocket = (directory: string): string => join(directory, 'etcd.sock')
+const etcdSocket = (directory: string): string => join(directory, 'etcd.sock')
 
 /**
  * The command of etcd: on unix sockets, so that it takes no ports of the namespace and anybody may ask it. The URLs
