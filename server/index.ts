@@ -20,7 +20,7 @@ export { ApiClient, type ApiClientOptions, type PatchType } from './sources/kube
 export { ApiFailure, type ApiFailureCode } from './sources/kube/api-failure.ts'
 export { KubeSource, type KubeSourceOptions } from './sources/kube/kube-source.ts'
 export { type ClusterAccessOptions, clusterAccess } from './sources/kube/kubeconfig.ts'
-export { UndiciTransport } from './sources/kube/undici-transport.ts'
+export { type ApiAnswer, UndiciTransport } from './sources/kube/undici-transport.ts'
 export type { Trigger } from './store/changes.ts'
 export { Store, type StoreOptions, type StoreWrite } from './store/store.ts'
 export { BoundedRunner } from './view/bounded-runner.ts'

@@ -1,5 +1,6 @@
 import { KpngError, type Problem } from '@kpng/api'
 import {
+  type ApiAnswer,
   type ApiClient,
   clusterAccess,
   FileSource,
@@ -27,6 +28,8 @@ interface SourceContext {
   readonly nodeName: string
   /** To be told when problems may have changed. */
   readonly onRead: () => void
+  /** To be told how each request to an API server ended. */
+  readonly onAnswer: (answer: ApiAnswer) => void
 }
 
 /** Made before anything is touched on the machine: throws `usage` then, or not at all. */
@@ -40,8 +43,8 @@ export function fileSource(paths: readonly string[]): OpenSource {
 export function kubeSource(flags: KubeFlags): OpenSource {
   const access = clusterAccess({ kubeconfig: flags.kubeconfig, server: flags.server ?? flags.master })
   const serviceProxyName = flags.serviceProxyName === '' ? undefined : flags.serviceProxyName
-  return ({ store, nodeName, onRead }) =>
-    new KubeSource(store, new UndiciTransport(access, { userAgent: `kpng/${version}` }), {
+  return ({ store, nodeName, onRead, onAnswer }) =>
+    new KubeSource(store, new UndiciTransport(access, { userAgent: `kpng/${version}`, onAnswer }), {
       nodeName,
       serviceProxyName,
       onRead,

@@ -87,7 +87,11 @@ class Agent implements AsyncDisposable {
     )
     this.#view = resources.use(new LocalView(store, settings.nodeName, backend, viewOptions(settings)))
     this.#source = resources.use(
-      openSource({ store, nodeName: settings.nodeName, onRead: () => this.changed() }),
+      openSource({
+        ...{ store, nodeName: settings.nodeName },
+        onRead: () => this.changed(),
+        onAnswer: () => {},
+      }),
     )
   }
 

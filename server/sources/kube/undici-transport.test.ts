@@ -13,7 +13,7 @@ import { FakeApi } from './testing/fake-api.ts'
 import { serviceJson } from './testing/objects.ts'
 import { FakeServer } from './testing/serve.ts'
 import { Wired } from './testing/wired.ts'
-import { UndiciTransport } from './undici-transport.ts'
+import { type ApiAnswer, UndiciTransport } from './undici-transport.ts'
 
 const web = serviceJson('web', 1)
 const db = serviceJson('db', 2)
@@ -86,6 +86,31 @@ test('clear text on loopback', async () => {
   await using wired = await Wired.start(api)
   await wired.has('web')
   assert.equal(api.lastRequest('Service').headers['user-agent'], 'kpng/test')
+})
+
+test('[KP-9.19] every request ends with its status, or without one where nobody answered', async () => {
+  const answers: ApiAnswer[] = []
+  const server = await FakeServer.listen(new FakeApi())
+  const host = `127.0.0.1:${server.port}`
+  const onAnswer = (answer: ApiAnswer) => answers.push(answer)
+  await using transport = new UndiciTransport(
+    { server: new URL(`http://${host}`) },
+    { userAgent: 'kpng/test', onAnswer },
+  )
+  const ask = async (path: string): Promise<void> => {
+    const signal = AbortSignal.timeout(5_000)
+    const { body } = await transport.connection.request({ path, query: {}, signal, gzip: false })
+    for await (const _piece of body);
+  }
+  await ask('/api/v1/services')
+  await ask('/nowhere')
+  await server[Symbol.asyncDispose]()
+  await assert.rejects(ask('/api/v1/services'))
+  assert.deepEqual(
+    answers.map(({ status }) => status),
+    [200, 404, undefined],
+  )
+  assert.deepEqual(answers[0], { method: 'GET', host, status: 200 })
 })
 
 test('a server whose certificate nobody vouches for is not believed, unless told to', async () => {

@@ -21,6 +21,17 @@ export interface UndiciTransportOptions {
   /** Bound on requests, as client-go's: one for reading and one for writing. A list's second page is no request. */
   readonly rate?: Rate | undefined
   readonly clock?: Clock
+  /** Every request ends with this, when its answer begins or it has come to nothing. Must only take note. */
+  readonly onAnswer?: (answer: ApiAnswer) => void
+}
+
+/** How a request ended. */
+export interface ApiAnswer {
+  readonly method: string
+  /** host:port of the server. */
+  readonly host: string
+  /** HTTP status; undefined where there was no answer. */
+  readonly status: number | undefined
 }
 
 /** What the connections of one transport have in common. */
@@ -109,6 +120,19 @@ class UndiciConnection implements Connection {
   }
 
   async request(request: ApiRequest): Promise<ApiResponse> {
+    const { access, options } = this.#shared
+    const asked = { method: request.write?.method ?? 'GET', host: access.server.host }
+    try {
+      const response = await this.#send(request)
+      options.onAnswer?.({ ...asked, status: response.status })
+      return response
+    } catch (reason) {
+      options.onAnswer?.({ ...asked, status: undefined })
+      throw reason
+    }
+  }
+
+  async #send(request: ApiRequest): Promise<ApiResponse> {
     const { path, query, signal, gzip, write } = request
     const { access, options } = this.#shared
     await this.#turn(request)
