@@ -34,7 +34,6 @@ export interface NodePolicies {
 
 /** Who connects. A node is this one; elsewhere is everybody else. */
 export type Client = 'pod' | 'node' | 'elsewhere'
-export const CLIENTS: readonly Client[] = ['pod', 'node', 'elsewhere']
 
 export type Decision =
   | { readonly verdict: 'serve'; readonly endpoints: readonly string[]; readonly masquerade: boolean }
