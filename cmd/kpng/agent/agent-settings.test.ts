@@ -125,6 +125,15 @@ test('[KP-10.3.1] oom_score_adj is kube-proxy’s on a node of a cluster, else o
   assert.equal(settingsWith(`${head}oomScoreAdj: 0\n`).oomScoreAdj, 0)
 })
 
+test('[KP-1.10] the feature gate AllowServiceExternalIPs turns externalIPs off; other gates have no effect', () => {
+  assert.equal(agentSettings(flags).externalIPs, true)
+  assert.equal(agentSettings({ ...flags, featureGates: 'AllowServiceExternalIPs=false' }).externalIPs, false)
+  const gates = (text: string) => settingsWith(`${head}featureGates: ${text}\n`)
+  const { externalIPs, warnings } = gates('{AllowServiceExternalIPs: false}')
+  assert.deepEqual([externalIPs, warnings], [false, []])
+  assert.match(gates('{Other: true}').warnings[0]?.message ?? '', /only AllowServiceExternalIPs/)
+})
+
 test('what is written by --write-config-to is read back as it was', () => {
   const given = { ...flags, clusterCidr: '10.0.0.0/8', iptablesSyncPeriod: '1m', featureGates: 'A=true' }
   const text = configurationText(given)

@@ -67,6 +67,8 @@ export interface AgentSettings {
   readonly syncPeriodMs: number
   readonly minSyncPeriodMs: number
   readonly masqueradeAll: boolean
+  /** Services' externalIPs are served (feature gate AllowServiceExternalIPs). */
+  readonly externalIPs: boolean
   /** Canonical; the first of a family counts. */
   readonly clusterCIDRs: readonly string[]
   /** undefined: none, for mode ClusterCIDR without a CIDR. */
@@ -122,6 +124,7 @@ export function agentSettings(flags: AgentFlags, options: SettingsOptions = {}):
     bindAddressHardFail: kubeProxy.bindAddressHardFail,
     syncPeriodMs: syncPeriod,
     minSyncPeriodMs: minSyncPeriod,
+    externalIPs: kubeProxy.featureGates.AllowServiceExternalIPs !== false,
     masqueradeAll: kubeProxy[masqueradeSection(mode)].masqueradeAll,
     clusterCIDRs,
     localDetector:

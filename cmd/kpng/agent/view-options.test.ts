@@ -2,7 +2,12 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { viewOptions } from './view-options.ts'
 
-const settings = { masqueradeAll: true, bindAddress: '192.0.2.1', clusterCIDRs: ['10.244.0.0/16'] }
+const settings = {
+  masqueradeAll: true,
+  externalIPs: false,
+  bindAddress: '192.0.2.1',
+  clusterCIDRs: ['10.244.0.0/16'],
+}
 
 for (const [title, localDetector, expected] of [
   ['none', undefined, undefined],
@@ -13,6 +18,7 @@ for (const [title, localDetector, expected] of [
   test(`[KP-4.1.9] how the selection is told of pods: ${title}`, () => {
     assert.deepEqual(viewOptions({ ...settings, localDetector }), {
       masqueradeAll: true,
+      externalIPs: false,
       bindAddress: '192.0.2.1',
       localDetector: expected,
     })

@@ -3,10 +3,14 @@ import type { AgentSettings } from './agent-settings.ts'
 
 /** What of an agent's settings the selection of endpoints depends on. */
 export function viewOptions(
-  settings: Pick<AgentSettings, 'masqueradeAll' | 'bindAddress' | 'localDetector' | 'clusterCIDRs'>,
+  settings: Pick<
+    AgentSettings,
+    'masqueradeAll' | 'externalIPs' | 'bindAddress' | 'localDetector' | 'clusterCIDRs'
+  >,
 ): LocalViewOptions {
   return {
     masqueradeAll: settings.masqueradeAll,
+    externalIPs: settings.externalIPs,
     bindAddress: settings.bindAddress,
     localDetector: localDetector(settings),
   }

@@ -36,9 +36,14 @@ const HOUR_MS = 60 * MINUTE_MS
 export const kubeProxyFields = {
   apiVersion: field(oneOf('kubeproxy.config.k8s.io/v1alpha1'), 'kubeproxy.config.k8s.io/v1alpha1', KIND),
   kind: field(oneOf('KubeProxyConfiguration'), 'KubeProxyConfiguration', KIND),
-  featureGates: field(booleans, {}, unused('no feature gate changes what this proxy does'), {
-    omitEmpty: true,
-  }),
+  featureGates: field(
+    booleans,
+    {},
+    unused('of the feature gates only AllowServiceExternalIPs changes what this proxy does'),
+    {
+      omitEmpty: true,
+    },
+  ),
   clientConnection: section({
     kubeconfig: field(string, '', does('how the API server is reached, where --kubeconfig does not say')),
     acceptContentTypes: field(string, '', unused('answers are asked for as JSON')),

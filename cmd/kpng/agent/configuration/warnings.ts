@@ -38,9 +38,12 @@ export function warningsOf(
   return warnings
 }
 
-/** false is what is done; '' for the mode is no choice. */
-const reasonOf = (path: string, reason: string, value: unknown): string | undefined =>
-  path === 'kubeProxy.iptables.localhostNodePorts' && value === false ? undefined : reason
+/** undefined where the value has an effect, or is what is done anyway. */
+function reasonOf(path: string, reason: string, value: unknown): string | undefined {
+  if (path === 'kubeProxy.iptables.localhostNodePorts' && value === false) return undefined
+  if (path !== 'kubeProxy.featureGates') return reason
+  return Object.keys(value as object).every(gate => gate === 'AllowServiceExternalIPs') ? undefined : reason
+}
 
 function otherSection(path: string, mode: string): string | undefined {
   const [, name = '', last = ''] = /^kubeProxy\.(iptables|nftables|ipvs)\.(.*)$/.exec(path) ?? []
