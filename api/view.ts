@@ -155,6 +155,18 @@ export interface ViewSink {
 export const serviceKey = (service: { readonly namespace: string; readonly name: string }): string =>
   `${service.namespace}/${service.name}`
 
+/** What kind of problem it is, for Events and programs; docs/events.md says more of each. */
+export type ProblemReason =
+  | 'AddressNotServed' // an address that is no destination, or not of its family
+  | 'CapacityExceeded' // maps or ids are full
+  | 'DatapathDetached' // the programs are not in place
+  | 'FrontendConflict' // another Service claims the same address and port, and has it
+  | 'NameTooLong'
+  | 'ProtocolNotServed'
+  | 'ServiceCIDRIgnored'
+  | 'SourceRangesNotServed'
+  | 'UpdateFailed' // the kernel refused; will be tried again
+
 /** Who said what is wrong with which object; one line for people, fields for programs. */
 export interface Problem {
   /** `file:line:column`, a kind/namespace/name, or a service key: the most exact place known. */
@@ -162,4 +174,6 @@ export interface Problem {
   /** JSON-path-like field, e.g. `spec.ports[0].nodePort`; '' when it is the whole object. */
   readonly field: string
   readonly message: string
+  /** Absent for what is wrong with an object or a source itself. */
+  readonly reason?: ProblemReason
 }

@@ -239,7 +239,7 @@ export class EbpfBackend implements ViewSink, AsyncDisposable {
     const { failure } = this.#attachment
     if (failure === undefined) return []
     const message = `the programs are not in place: ${failure.message}; will be tried again`
-    return [{ where: this.#options.cgroup, field: '', message }]
+    return [{ where: this.#options.cgroup, field: '', message, reason: 'DatapathDetached' }]
   }
 
   status(): BackendStatus {

@@ -79,7 +79,7 @@ export class Claims {
       if (winner === undefined || winner === claim) continue
       const what = claim.kind === 'NodePort' ? `NodePort ${claim.port}/${claim.protocol}` : claim.key
       const message = `${what} is served for ${winner.servicePort}, which claims it as well (${winner.kind}); served for ${claim.servicePort} when that one goes`
-      problems.push({ where: service, field: fieldOf(claim.kind), message })
+      problems.push({ where: service, field: fieldOf(claim.kind), message, reason: 'FrontendConflict' })
     }
     return problems
   }

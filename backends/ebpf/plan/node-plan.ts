@@ -58,12 +58,18 @@ export function planNode(
     const cidr = parseCIDR(text)
     const list = cidr && serviceCIDRs[cidr.family]
     if (cidr === undefined || list === undefined)
-      problems.push({ where, field: 'serviceCIDRs', message: `${text} is not a CIDR` })
+      problems.push({
+        where,
+        field: 'serviceCIDRs',
+        message: `${text} is not a CIDR`,
+        reason: 'ServiceCIDRIgnored',
+      })
     else if (list.length === MAX_SERVICE_CIDRS)
       problems.push({
         where,
         field: 'serviceCIDRs',
         message: `${text} is ignored: at most ${MAX_SERVICE_CIDRS} a family`,
+        reason: 'ServiceCIDRIgnored',
       })
     else list.push(cidr)
   }

@@ -74,7 +74,12 @@ describe('planService', () => {
       ['default/a:dns/TCP', 'default/a:dns/UDP'],
     )
     assert.deepEqual(plan.notServed, [
-      { where: 'default/a', field: 'spec.ports[2]', message: 'SCTP is not served at the socket' },
+      {
+        where: 'default/a',
+        field: 'spec.ports[2]',
+        message: 'SCTP is not served at the socket',
+        reason: 'ProtocolNotServed',
+      },
     ])
   })
 

@@ -91,6 +91,7 @@ export function planService(view: ServiceView, nodePortFamilies: ReadonlySet<Fam
       where: key,
       field: 'metadata',
       message: `not served: longer than ${MAX_NAME_BYTES} bytes: ${tooLong}`,
+      reason: 'NameTooLong',
     })
     return plan
   }
@@ -100,7 +101,12 @@ export function planService(view: ServiceView, nodePortFamilies: ReadonlySet<Fam
     const field = `spec.ports[${index}]`
     const { protocol } = port
     if (protocol === 'SCTP') {
-      notServed.push({ where: key, field, message: 'SCTP is not served at the socket' })
+      notServed.push({
+        where: key,
+        field,
+        message: 'SCTP is not served at the socket',
+        reason: 'ProtocolNotServed',
+      })
       continue
     }
     if (Buffer.byteLength(port.name) > MAX_NAME_BYTES) {
@@ -108,6 +114,7 @@ export function planService(view: ServiceView, nodePortFamilies: ReadonlySet<Fam
         where: key,
         field,
         message: `not served: port name longer than ${MAX_NAME_BYTES} bytes`,
+        reason: 'NameTooLong',
       })
       continue
     }
@@ -174,7 +181,12 @@ function targetsOf(view: ServiceView, family: Family, key: string, notServed: Pr
   const add = (kind: FrontendKind, text: string): void => {
     const ip = parseIP(text)
     const refuse = (why: string): void => {
-      notServed.push({ where: key, field: FIELDS[kind], message: `${text} is not served: ${why}` })
+      notServed.push({
+        where: key,
+        field: FIELDS[kind],
+        message: `${text} is not served: ${why}`,
+        reason: 'AddressNotServed',
+      })
     }
     if (ip === undefined || familyOfBytes(ip) !== family) refuse(`not an ${family} address`)
     else if (classifyIP(ip) === 'loopback') refuse('a loopback address is never translated')
@@ -187,7 +199,12 @@ function targetsOf(view: ServiceView, family: Family, key: string, notServed: Pr
   } else if (addresses.loadBalancerIPs.length > 0) {
     // The socket does not know its source address yet: serving everybody would open what was closed.
     const message = `${addresses.loadBalancerIPs.join(', ')}: not served at the socket, loadBalancerSourceRanges cannot be checked there yet`
-    notServed.push({ where: key, field: 'spec.loadBalancerSourceRanges', message })
+    notServed.push({
+      where: key,
+      field: 'spec.loadBalancerSourceRanges',
+      message,
+      reason: 'SourceRangesNotServed',
+    })
   }
   for (const address of addresses.externalIPs) add('ExternalIP', address)
   return targets

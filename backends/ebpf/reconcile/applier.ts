@@ -309,12 +309,17 @@ export class Applier {
       this.#unfit(service, resource, `${what} does not fit: ${text}`)
       return
     }
-    this.#outcome.failed.set(service, { where: service.key, field: '', message: `${what}: ${text}` })
+    this.#outcome.failed.set(service, {
+      where: service.key,
+      field: '',
+      message: `${what}: ${text}`,
+      reason: 'UpdateFailed',
+    })
   }
 
   #unfit(service: ServiceState, resource: Resource, message: string): void {
     const unfit = this.#outcome.unfit.get(service) ?? new Map<Resource, Problem>()
-    unfit.set(resource, { where: service.key, field: '', message })
+    unfit.set(resource, { where: service.key, field: '', message, reason: 'CapacityExceeded' })
     this.#outcome.unfit.set(service, unfit)
   }
 }

@@ -84,7 +84,8 @@ export function serviceProblems(tables: Tables): Problem[] {
   }
   for (const address of tables.addresses.unfit) {
     const message = `${address} does not fit: other ports of it are let through instead of refused`
-    for (const where of tables.wantedAddresses.owners(address)) problems.push({ where, field: '', message })
+    for (const where of tables.wantedAddresses.owners(address))
+      problems.push({ where, field: '', message, reason: 'CapacityExceeded' })
   }
   return problems
 }
@@ -95,7 +96,12 @@ export function failureProblems(failures: Iterable<readonly [string, unknown]>):
   for (const [what, failure] of failures) {
     if (failure === undefined) continue
     const text = failure instanceof Error ? failure.message : String(failure)
-    problems.push({ where: 'reconciler', field: what, message: `${text}; will be tried again` })
+    problems.push({
+      where: 'reconciler',
+      field: what,
+      message: `${text}; will be tried again`,
+      reason: 'UpdateFailed',
+    })
   }
   return problems
 }
