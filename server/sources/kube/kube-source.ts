@@ -1,8 +1,9 @@
 import { KpngError, type Problem } from '@kpng/api'
-import type { KubeObject } from '../../objects/types.ts'
+import type { Kind, KubeObject } from '../../objects/types.ts'
 import type { Store } from '../../store/store.ts'
 import { type Clock, systemClock } from '../../view/clock.ts'
 import { ApiClient } from './api-client.ts'
+import { Lifeline } from './lifeline.ts'
 import { defaultLimits, type ReflectorLimits } from './limits.ts'
 import { Reflector } from './reflector.ts'
 import { proxyResources, type Resource, type ResourceOptions } from './resources.ts'
@@ -23,7 +24,6 @@ export interface KubeSourceOptions extends ResourceOptions {
 interface Part {
   readonly resource: Resource
   readonly reflector: Reflector
-  readonly target: StoreTarget
 }
 
 /**
@@ -35,6 +35,8 @@ export class KubeSource implements AsyncDisposable {
   readonly client: ApiClient
   readonly #transport: Transport
   readonly #parts: readonly Part[]
+  readonly #targets: readonly StoreTarget[]
+  readonly #lifeline: Lifeline
 
   /** The transport is the source's own from here on. */
   constructor(store: Store, transport: Transport, options: KubeSourceOptions) {
@@ -48,14 +50,29 @@ export class KubeSource implements AsyncDisposable {
       options.serviceProxyName !== undefined && object.kind === 'Service'
         ? { ...object, foreignProxy: false }
         : object
+    const target = (kind: Kind): StoreTarget => new StoreTarget(store, name, kind, onRead)
+    const targets = {
+      Service: target('Service'),
+      EndpointSlice: target('EndpointSlice'),
+      Node: target('Node'),
+      ServiceCIDR: target('ServiceCIDR'),
+    }
+    this.#targets = Object.values(targets)
+    this.#lifeline = new Lifeline({
+      services: targets.Service,
+      slices: targets.EndpointSlice,
+      addresses: () => transport.addresses,
+      onProblems: onRead,
+    })
+    const { services, slices } = this.#lifeline
+    const written = { ...targets, Service: services, EndpointSlice: slices }
     this.#parts = proxyResources(options).map(resource => {
-      const target = new StoreTarget(store, name, resource.kind, onRead)
       const reflector = new Reflector({
-        ...{ resource, transport, target, clock, random, limits },
+        ...{ resource, transport, target: written[resource.kind], clock, random, limits },
         adjust: own,
         onFailure: onRead,
       })
-      return { resource, target, reflector }
+      return { resource, reflector }
     })
   }
 
@@ -75,14 +92,11 @@ export class KubeSource implements AsyncDisposable {
 
   /** What is wrong with requests and objects now. */
   problems(): Problem[] {
-    return this.#parts.flatMap(({ resource, reflector, target }) => {
-      const { failure } = reflector
+    const requests = this.#parts.flatMap(({ resource, reflector: { failure } }) => {
       const where = `${this.#transport.server.replace(/\/$/, '')}${resource.path}`
-      return [
-        ...(failure === undefined ? [] : [{ where, field: '', message: failure.message }]),
-        ...target.problems(),
-      ]
+      return failure === undefined ? [] : [{ where, field: '', message: failure.message }]
     })
+    return [...requests, ...this.#lifeline.problems(), ...this.#targets.flatMap(it => it.problems())]
   }
 
   /** Stops following. The store keeps what it has. */
