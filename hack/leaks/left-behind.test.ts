@@ -65,3 +65,15 @@ test('what somebody else is at work with is not left behind', () => {
   assert.deepEqual(strays(work), [])
   assert.equal(leftBehind([], work.slice(1)).length, 2)
 })
+
+test('the control plane of another test run is at work; without its owner it is a leftover', () => {
+  const place = '/tmp/kpng-control-plane-a1B2c3'
+  const netns = trace('network namespace', '/run/netns/kpng-control-plane-a1B2c3')
+  const etcd = `88 /cache/etcd --data-dir ${place}/etcd`
+  const work = [trace('attended', etcd, '88'), netns, trace('temporary file', place)]
+  assert.deepEqual(leftBehind([], work), [])
+  assert.deepEqual(strays(work), [])
+  const left = [trace('process', etcd, '88'), netns, trace('temporary file', place)]
+  assert.equal(leftBehind([], left).length, 3)
+  assert.equal(strays(left).length, 3)
+})

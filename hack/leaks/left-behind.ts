@@ -64,11 +64,14 @@ function unattended(now: readonly Trace[]): Trace[] {
   return now.filter(trace => trace.kind !== attended && !(somebody && trace.kind === 'temporary file'))
 }
 
-/** Names of the cgroups in which there are processes that somebody waits for. */
+/** Names of the cgroups and control planes in which there are processes that somebody waits for. */
 function atWork(now: readonly Trace[]): Set<string> {
   const names = now
     .filter(trace => trace.kind === attended)
-    .map(({ text }) => /\(cgroup \/(?:.*\/)?kpng-([^/)]+)/.exec(text)?.[1])
+    .flatMap(({ text }) => [
+      /\(cgroup \/(?:.*\/)?kpng-([^/)]+)/.exec(text)?.[1],
+      /\/kpng-(control-plane-[^/\s]+)/.exec(text)?.[1],
+    ])
   return new Set(names.filter(name => name !== undefined))
 }
 

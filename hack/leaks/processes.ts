@@ -28,9 +28,10 @@ function readProcess(pid: number): Process | undefined {
 }
 
 /**
- * Processes that run code of the checkout `root` or live in one of our cgroups. Kind `attended` when somebody waits
- * for it: the first of its ancestors that is not ours lives, is not the init process, and has a session that is not
- * ours either (a shell, another test run). All others will be there until somebody ends them.
+ * Processes that run code of the checkout `root`, live in one of our cgroups or are a test's etcd or API server. Kind
+ * `attended` when somebody waits for it: the first of its ancestors that is not ours lives, is not the init process,
+ * and has a session that is not ours either (a shell, another test run). All others will be there until somebody ends
+ * them. A test's etcd and API server have sessions of their own, but end with their parent.
  */
 export function processTraces(root: string): Trace[] {
   const processes = new Map<number, Process>()
@@ -41,11 +42,14 @@ export function processTraces(root: string): Trace[] {
   const mine = ancestors(processes, process.pid)
   const inOurCgroup = (one: Process): boolean => one.cgroup.includes('/kpng-')
   const isOurs = (one: Process | undefined): boolean =>
-    one !== undefined && !mine.has(one.pid) && (inOurCgroup(one) || one.command.includes(`${root}/`))
+    one !== undefined &&
+    !mine.has(one.pid) &&
+    (inOurCgroup(one) || isOfControlPlane(one) || one.command.includes(`${root}/`))
   const isAttended = (one: Process): boolean => {
     const parent = processes.get(one.parent)
     if (parent === undefined || parent.pid <= 1) return false
     if (isOurs(parent)) return isAttended(parent)
+    if (isOfControlPlane(one)) return true
     return processes.has(one.session) && !isOurs(processes.get(one.session))
   }
   return [...processes.values()].filter(isOurs).map(one => ({
@@ -54,6 +58,8 @@ export function processTraces(root: string): Trace[] {
     text: `${one.pid} ${one.command}${inOurCgroup(one) ? ` (cgroup ${one.cgroup})` : ''}`,
   }))
 }
+
+const isOfControlPlane = (one: Process): boolean => one.command.includes('/kpng-control-plane-')
 
 function ancestors(processes: ReadonlyMap<number, Process>, start: number): Set<number> {
   const found = new Set<number>()

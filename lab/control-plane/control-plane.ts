@@ -1,6 +1,6 @@
 import { mkdirSync, mkdtempSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { KpngError } from '@kpng/api'
 import { logTail, startDaemon } from '../daemon.ts'
 import { enterArgv, type LoosePlace } from '../place.ts'
@@ -17,7 +17,10 @@ import { removeControlPlane, removeOrphans, temporaryPrefix } from './remove.ts'
 import { signToken } from './token.ts'
 
 export interface ControlPlaneOptions {
-  /** Name below /run/netns where it runs; the address must be there. Default: one of its own, with the address. */
+  /**
+   * Name below /run/netns where it runs; the address must be there. Default: one of its own, with the address, called
+   * as the directory.
+   */
   readonly netns?: string
   /** What the API server listens on and what the endpoint of default/kubernetes is; not loopback. */
   readonly address?: string
@@ -93,7 +96,7 @@ export class ControlPlane implements AsyncDisposable {
     const record: ControlPlaneRecord = {
       version: 1,
       owner: options.outlives === true ? null : (identify(process.pid) ?? null),
-      netns: netns ?? `kpng-cp${process.pid.toString(36)}${directory.slice(-6).toLowerCase()}`,
+      netns: netns ?? basename(directory),
       ownsNetns: netns === undefined,
       cgroup: options.cgroup ?? null,
       address,
