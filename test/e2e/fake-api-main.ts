@@ -1,7 +1,7 @@
 /**
  * A fake API server as a process of its own, so that it can run in a test's network namespace. Commands are lines of
  * JSON on standard input, each answered with a line: {"put": [objects]}, {"delete": [objects]}, {"compact": true},
- * {"listen": true} and {"listen": false} (which cuts all connections).
+ * {"listen": true} (on every address of the namespace) and {"listen": false} (which cuts all connections).
  */
 import { createInterface } from 'node:readline'
 import { FakeApi, type KubeJson } from '../../server/sources/kube/testing/fake-api.ts'
@@ -22,7 +22,7 @@ for await (const line of createInterface({ input: process.stdin })) {
   api.put(...(command.put ?? []))
   api.delete(...(command.delete ?? []))
   if (command.compact === true) api.compact()
-  if (command.listen === true) server ??= await FakeServer.listen(api, { port })
+  if (command.listen === true) server ??= await FakeServer.listen(api, { port, host: '0.0.0.0' })
   if (command.listen === false) {
     await server?.[Symbol.asyncDispose]()
     server = undefined

@@ -5,7 +5,7 @@ import { createInterface, type Interface } from 'node:readline'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { noServers, TestHost } from './agent.ts'
 import { kpngOk, kpngPath } from './lab.ts'
-import { postJson } from './unix-http.ts'
+import { getText, postJson } from './unix-http.ts'
 
 const PORT = 6443
 
@@ -34,7 +34,7 @@ export class KubeHost implements AsyncDisposable {
 
   /** A command to the fake API server, see there. */
   async api(command: object): Promise<void> {
-    const done = once(this.#answers, 'line', { signal: AbortSignal.timeout(10_000) })
+    const done = once(this.#answers, 'line', { signal: AbortSignal.timeout(30_000) })
     this.#api.stdin.write(`${JSON.stringify(command)}\n`)
     await done
   }
@@ -62,14 +62,21 @@ export class KubeHost implements AsyncDisposable {
     return code
   }
 
-  /** Waits until the maps say so, ten seconds at most; gives them. */
+  /** Waits until the maps say so, 40 seconds at most; gives them. */
   async maps(wanted: (lines: string) => boolean): Promise<string> {
     let lines = ''
-    for (const deadline = performance.now() + 10_000; performance.now() < deadline; await sleep(50)) {
+    for (const deadline = performance.now() + 40_000; performance.now() < deadline; await sleep(50)) {
       lines = await kpngOk(['get', 'maps', '--instance', this.host.name]).catch(() => '')
       if (wanted(lines)) return lines
     }
     throw new Error(`the maps are not as expected:\n${lines}\n${this.#log}`)
+  }
+
+  /** Messages of the problems that the agent has now. */
+  async problems(): Promise<string[]> {
+    const answer = await getText(`/run/kpng/${this.host.name}/status.sock`, '/v1/status')
+    const { problems } = JSON.parse(answer) as { problems: ReadonlyArray<{ message: string }> }
+    return problems.map(it => it.message)
   }
 
   /** POST /v1/sync. */

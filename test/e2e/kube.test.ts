@@ -74,6 +74,35 @@ test('[KP-1.17 KP-6.5] an agent that starts while the API server is down takes n
   assert.equal(await connect(kube), 'connected')
 })
 
+test('an API server that is reached through its own Service may take itself out of it, go, and come back', async () => {
+  await using kube = await kubeHost()
+  const server = '192.168.78.1'
+  kube.host.ip(`addr add ${server}/32 dev lo`)
+  const ports = [{ name: 'https', port: 443 }]
+  const own = service({ name: 'kubernetes', clusterIPs: ['10.96.0.10'], ports })
+  const ownSlice = (...endpoints: string[]) =>
+    endpointSlice({ service: 'kubernetes', ports: [{ name: 'https', port: 6443 }], endpoints })
+  await kube.api({ put: [own, ownSlice(server), ...around], listen: true })
+  kube.startAgent(['--server', `http://${server}:6443`])
+  await kube.maps(lines => lines.includes(`${server}:6443`))
+  await kube.stopAgent()
+
+  kube.startAgent(['--server', 'http://10.96.0.10:443'])
+  await kube.api({ put: [web, slice('10.180.0.1')] })
+  await kube.maps(lines => lines.includes('10.180.0.1:8080'))
+  await kube.api({ put: [ownSlice()] })
+  const reported = async (): Promise<boolean> =>
+    (await kube.problems()).some(it => it.includes('the API server is reached through it'))
+  for (let i = 0; i < 200 && !(await reported()); i++) await sleep(50)
+  assert.ok(await reported(), kube.log)
+  await kube.api({ listen: false, put: [slice('10.180.0.2'), ownSlice(server)], compact: true })
+  await sleep(1500)
+  await kube.api({ listen: true })
+  await kube.maps(lines => lines.includes('10.180.0.2:8080'))
+  assert.equal(await reported(), false)
+  assert.equal(await connect(kube), 'connected')
+})
+
 test('[KP-1.1] Services of another proxy are not served, unless it is the one that was named', async () => {
   await using kube = await kubeHost()
   const label = { 'service.kubernetes.io/service-proxy-name': 'ours' }

@@ -13,7 +13,9 @@ export interface ServeOptions {
   readonly tls?: TLSSocketOptions
   /** With TLS only. Default: HTTP/1.1. */
   readonly http2?: boolean
-  /** Default 127.0.0.1, any port. */
+  /** Default 127.0.0.1. */
+  readonly host?: string
+  /** Default: any. */
   readonly port?: number
   /** Whom to let in; default everybody. */
   readonly authorized?: (headers: FakeRequest['headers'], socket: Socket) => boolean
@@ -52,7 +54,7 @@ export class FakeServer implements AsyncDisposable {
   static async listen(api: FakeApi, options: ServeOptions = {}): Promise<FakeServer> {
     const server = new FakeServer(api, options)
     const { promise, resolve, reject } = Promise.withResolvers<void>()
-    server.#server.once('error', reject).listen(options.port ?? 0, '127.0.0.1', resolve)
+    server.#server.once('error', reject).listen(options.port ?? 0, options.host ?? '127.0.0.1', resolve)
     await promise
     return server
   }
