@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs'
 import { KpngError } from '@kpng/api'
 import { runCleanup } from '../cleanup.ts'
-import type { KubeFlags } from '../kube-options.ts'
+import { type KubeFlags, kubeWarnings } from '../kube-options.ts'
 import type { AgentFlags, FileFlags } from '../options.ts'
 import { agentSettings, configurationText } from './agent-settings.ts'
 import { fileSource, kubeSource } from './agent-source.ts'
@@ -17,9 +17,8 @@ export async function runFileAgent(flags: AgentFlags & FileFlags): Promise<void>
 export async function runKubeAgent(flags: AgentFlags & KubeFlags): Promise<void> {
   if (await didSomethingElse(flags)) return
   const settings = agentSettings(flags, { ofCluster: true })
-  const configured = settings.clientConnection.kubeconfig
-  const kubeconfig = flags.kubeconfig ?? (configured === '' ? undefined : configured)
-  await runAgent(settings, kubeSource({ ...flags, ...(kubeconfig === undefined ? {} : { kubeconfig }) }))
+  const warnings = [...settings.warnings, ...kubeWarnings(flags)]
+  await runAgent({ ...settings, warnings }, kubeSource(flags, settings.clientConnection))
 }
 
 /** kube-proxy's flags that say what to do instead of running. */

@@ -10,6 +10,7 @@ import {
 } from '@kpng/server'
 import type { KubeFlags } from '../kube-options.ts'
 import { version } from '../version.ts'
+import type { ClientConnection } from './agent-settings.ts'
 
 /** Where an agent's objects come from. */
 export interface AgentSource extends AsyncDisposable {
@@ -40,13 +41,18 @@ export function fileSource(paths: readonly string[]): OpenSource {
   return ({ store, onRead }) => new FileSource(store, paths, { onRead })
 }
 
-export function kubeSource(flags: KubeFlags): OpenSource {
-  const access = clusterAccess({ kubeconfig: flags.kubeconfig, server: flags.server ?? flags.master })
+/** connection: what the configuration says of it; flags go first. */
+export function kubeSource(flags: KubeFlags, connection: ClientConnection): OpenSource {
+  const access = clusterAccess({
+    // '' is not given, as in kube-proxy.
+    kubeconfig: flags.kubeconfig || connection.kubeconfig || undefined,
+    server: flags.server || flags.master,
+  })
+  const { qps, burst } = connection
+  const rate = qps > 0 ? { qps, burst } : undefined
   const serviceProxyName = flags.serviceProxyName === '' ? undefined : flags.serviceProxyName
-  return ({ store, nodeName, onRead, onAnswer }) =>
-    new KubeSource(store, new UndiciTransport(access, { userAgent: `kpng/${version}`, onAnswer }), {
-      nodeName,
-      serviceProxyName,
-      onRead,
-    })
+  return ({ store, nodeName, onRead, onAnswer }) => {
+    const transport = new UndiciTransport(access, { userAgent: `kpng/${version}`, rate, onAnswer })
+    return new KubeSource(store, transport, { nodeName, serviceProxyName, onRead })
+  }
 }
