@@ -4,6 +4,8 @@ import type { Fields } from './fields.ts'
 export interface Identity {
   readonly namespace: string
   readonly name: string
+  /** Absent when the object was never in an API server. */
+  readonly uid: string | undefined
   /** Absent when the object has none. */
   readonly labels: Fields | undefined
   readonly annotations: Fields | undefined
@@ -37,6 +39,7 @@ export function readIdentity(
   return {
     name,
     namespace: namespaced ? namespace : '',
+    uid: metadata.ownString('uid'),
     labels: metadata.record('labels'),
     annotations: metadata.record('annotations'),
     deleting: metadata.has('deletionTimestamp'),

@@ -75,6 +75,15 @@ describe('identity', () => {
     })
   }
 
+  it('the UID is kept of a Service, for Events; objects out of files have none', () => {
+    const uidOf = (metadata: object) => {
+      const { object } = read({ apiVersion: 'v1', kind: 'Service', metadata: { name: 'a', ...metadata } })
+      return object?.kind === 'Service' ? object.uid : 'no Service'
+    }
+    assert.equal(uidOf({ uid: 'f00d' }), 'f00d')
+    assert.equal(uidOf({}), undefined)
+  })
+
   it('without a namespace it is in default, as with kubectl apply', () => {
     const { object } = read({
       apiVersion: 'v1',

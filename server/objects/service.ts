@@ -28,6 +28,7 @@ export function readService(object: Fields): Service | undefined {
     kind: 'Service',
     namespace: identity.namespace,
     name: identity.name,
+    ...(identity.uid === undefined ? {} : { uid: identity.uid }),
     type,
     headless: clusterIP === 'None',
     foreignProxy: identity.labels?.has(PROXY_NAME) ?? false,

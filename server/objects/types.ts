@@ -18,6 +18,8 @@ export interface Service {
   readonly kind: 'Service'
   readonly namespace: string
   readonly name: string
+  /** For Events, which kubectl describe finds by it. Absent when the object was never in an API server. */
+  readonly uid?: string
   /** 'ClusterIP' when absent. Only ExternalName makes a difference, and what externalLocal depends on. */
   readonly type: string
   /** spec.clusterIP is None. */
