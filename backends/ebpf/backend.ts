@@ -19,6 +19,7 @@ import { adopt } from './reconcile/adopt.ts'
 import type { Adopted } from './reconcile/adopted.ts'
 import type { SyncPass } from './reconcile/hooks.ts'
 import { Reconciler } from './reconcile/reconciler.ts'
+import { transportOf } from './reconcile/rows.ts'
 import type { ReconcilerStatus } from './reconcile/status.ts'
 
 /** What a logger must be able to do: pino's is one. */
@@ -46,6 +47,16 @@ const trafficFields = ['connections', 'datagrams', 'refused', 'unreachable'] as 
 
 /** Connections and datagrams to Services, and those that were refused or found no local endpoint. */
 export type Traffic = Readonly<Record<(typeof trafficFields)[number], number>>
+
+/** The same of one service port. */
+export interface ServicePortTraffic extends Traffic {
+  readonly namespace: string
+  readonly service: string
+  /** Name of the port. */
+  readonly port: string
+  /** TCP or UDP. */
+  readonly protocol: string
+}
 
 /** What the backend says of itself. */
 export interface BackendStatus extends ReconcilerStatus {
@@ -248,12 +259,21 @@ export class EbpfBackend implements ViewSink, AsyncDisposable {
     return { ...status, problems, generation: this.generation, reasons: this.#reasons() }
   }
 
-  /** Totals of all service ports that have an id now; costs a lookup each. */
-  traffic(): Traffic {
-    const total = { connections: 0, datagrams: 0, refused: 0, unreachable: 0 }
-    for (const [id] of this.#serviceNames.entries())
+  /** Of all service ports that have an id now; costs a lookup each. */
+  *serviceTraffic(): Generator<ServicePortTraffic> {
+    for (const [id, { namespace, name: service, port, proto }] of this.#serviceNames.entries()) {
+      const total = { connections: 0, datagrams: 0, refused: 0, unreachable: 0 }
       for (const count of this.#serviceCount.lookup(id) ?? [])
         for (const field of trafficFields) total[field] += Number(count[field])
+      yield { namespace, service, port, protocol: transportOf(proto) ?? `${proto}`, ...total }
+    }
+  }
+
+  /** All of them together. */
+  traffic(): Traffic {
+    const total = { connections: 0, datagrams: 0, refused: 0, unreachable: 0 }
+    for (const traffic of this.serviceTraffic())
+      for (const field of trafficFields) total[field] += traffic[field]
     return total
   }
 

@@ -21,12 +21,16 @@ const append = (value: string, previous: readonly string[] | undefined): string[
 const commaList = (value: string, previous: string | undefined): string =>
   previous === undefined ? value : `${previous},${value}`
 
-const entries = (value: string): number => {
-  const number = Number(value)
-  if (!Number.isSafeInteger(number) || number < leastEntries || number > mostEntries)
-    throw new InvalidArgumentError(`must be a whole number from ${leastEntries} to ${mostEntries}`)
-  return number
-}
+const wholeNumber =
+  (least: number) =>
+  (value: string): number => {
+    const number = Number(value)
+    if (!Number.isSafeInteger(number) || number < least || number > mostEntries)
+      throw new InvalidArgumentError(`must be a whole number from ${least} to ${mostEntries}`)
+    return number
+  }
+
+const entries = wholeNumber(leastEntries)
 
 /** The path of a unix socket has 107 bytes at most, /run/kpng/<instance>/status.sock. */
 const maxInstanceLength = 80
@@ -101,6 +105,11 @@ export function agentOptions(command: Command): Command {
   command.optionsGroup('Health, metrics and log:')
   kubeProxy('Health, metrics and log')
   command
+    .option(
+      '--max-service-series <n>',
+      `Services with metrics of their own, 0 for none (default: ${agentFields.maxServiceSeries.default})`,
+      wholeNumber(0),
+    )
     .addOption(
       new Option('--log-level <level>', 'least severe messages to log (default: as -v says)').choices(
         logLevels,
@@ -152,6 +161,7 @@ export interface AgentFlags extends ProxyFlags {
   readonly maxServicePorts?: number
   readonly maxFrontends?: number
   readonly maxEndpoints?: number
+  readonly maxServiceSeries?: number
   readonly logLevel?: (typeof logLevels)[number]
 }
 

@@ -44,6 +44,8 @@ export interface AgentSettings {
   readonly recordTcp: boolean
   readonly protectNodePorts: boolean
   readonly sizes: Sizes
+  /** Services with metrics of their own. */
+  readonly maxServiceSeries: number
   /** pino's. */
   readonly logLevel: string
   /** Prepare the machine, and exit. */
@@ -112,6 +114,7 @@ export function agentSettings(flags: AgentFlags, options: SettingsOptions = {}):
     recordTcp: configuration.socketRecord === 'all',
     protectNodePorts: configuration.protectNodePorts,
     sizes: { maxServicePorts, maxFrontends, maxEndpoints },
+    maxServiceSeries: configuration.maxServiceSeries,
     logLevel: logLevel(flags, configuration),
     initOnly: flags.initOnly === true,
     oomScoreAdj: options.ofCluster === true || oomScoreIsSet ? kubeProxy.oomScoreAdj : undefined,
@@ -142,7 +145,7 @@ export function agentSettings(flags: AgentFlags, options: SettingsOptions = {}):
 
 function effective(flags: AgentFlags, file: ConfigurationFile | undefined): EffectiveConfiguration {
   const { cgroupRoot, socketRecord, protectNodePorts, logLevel } = flags
-  const { maxServicePorts, maxFrontends, maxEndpoints } = flags
+  const { maxServicePorts, maxFrontends, maxEndpoints, maxServiceSeries } = flags
   return effectiveConfiguration({
     ...(file === undefined ? {} : { file: file.path, text: file.text }),
     own: {
@@ -153,6 +156,7 @@ function effective(flags: AgentFlags, file: ConfigurationFile | undefined): Effe
       maxServicePorts,
       maxFrontends,
       maxEndpoints,
+      maxServiceSeries,
     },
     proxy: flags,
   })

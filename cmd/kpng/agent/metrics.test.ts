@@ -1,38 +1,35 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { BackendStatus } from '@kpng/backend-ebpf'
 import { AgentMetrics } from './metrics.ts'
-
-const usage = { used: 1, max: 2, limbo: 0 }
-const status = (services: number): BackendStatus => ({
-  synced: true,
-  revision: 1,
-  settledRevision: 1,
-  problems: [],
-  notServed: [],
-  counts: {
-    services,
-    unfit: 0,
-    failing: 0,
-    frontends: 1,
-    addresses: 1,
-    lists: usage,
-    ranges: { IPv4: usage, IPv6: usage },
-    backendIds: usage,
-    servicePortIds: usage,
-  },
-  counters: {} as BackendStatus['counters'],
-  generation: 1,
-  reasons: {},
-})
+import { aSample } from './testing/metrics-sample.ts'
 
 test('a scrape looks at the services once, and each one anew', async () => {
   let looks = 0
-  const metrics = new AgentMetrics(
-    () => status(++looks),
-    () => ({ connections: 0, datagrams: 0, refused: 0, unreachable: 0 }),
-  )
+  const metrics = new AgentMetrics({ sample: () => aSample({ services: ++looks }), maxServiceSeries: 10 })
   assert.match(await metrics.text(), /^kpng_services 1$/m)
   assert.match(await metrics.text(), /^kpng_services 2$/m)
   assert.equal(looks, 2)
+})
+
+test('totals are of all Services, also of those without series of their own', async () => {
+  const port = { port: '', protocol: 'TCP', datagrams: 0, refused: 1, unreachable: 0 } as const
+  const traffic = [
+    { ...port, namespace: 'shop', service: 'web', connections: 3 },
+    { ...port, namespace: 'shop', service: 'db', connections: 4 },
+  ]
+  const metrics = new AgentMetrics({ sample: () => aSample({ traffic }), maxServiceSeries: 1 })
+  await metrics.text()
+  const text = await metrics.text()
+  assert.match(text, /^kpng_traffic_total\{what="connections"\} 7$/m)
+  assert.match(text, /^kpng_traffic_total\{what="refused"\} 2$/m)
+  assert.match(text, /^kpng_service_connections_total\{.*service="db".*\} 4$/m)
+  assert.match(text, /^kpng_services_without_series 1$/m)
+})
+
+test('bounds of the agent stand beside those of the datapath', async () => {
+  const bounds = { health_check_listeners: { used: 3, max: 1_024 } }
+  const metrics = new AgentMetrics({ sample: () => aSample({ bounds }), maxServiceSeries: 1 })
+  const text = await metrics.text()
+  assert.match(text, /^kpng_used\{resource="health_check_listeners"\} 3$/m)
+  assert.match(text, /^kpng_max\{resource="lists"\} 2$/m)
 })

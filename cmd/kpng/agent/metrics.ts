@@ -1,116 +1,156 @@
-import type { BackendStatus, Traffic } from '@kpng/backend-ebpf'
-import { collectDefaultMetrics, Gauge, Registry } from 'prom-client'
+import type { BackendStatus, ServicePortTraffic } from '@kpng/backend-ebpf'
+import { type ServiceSample, ServiceSeries } from '@kpng/observe'
+import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client'
+import { version } from '../version.ts'
 
+type Values = ReadonlyArray<readonly [labels: Record<string, string>, value: number]>
+
+/** Read when somebody asks; a counter where its name ends in _total. */
 interface Metric {
   readonly name: string
   readonly help: string
   readonly labelNames?: readonly string[]
-  readonly values: (
-    status: BackendStatus,
-  ) => ReadonlyArray<readonly [labels: Record<string, string>, value: number]>
+  readonly values: (sample: MetricsSample) => Values
 }
 
-const one = (value: number): ReadonlyArray<readonly [Record<string, string>, number]> => [[{}, value]]
+/** Entries in use, and how many fit. */
+export interface Bound {
+  readonly used: number
+  readonly max: number
+}
+
+/** What a scrape looks at. */
+export interface MetricsSample {
+  readonly status: BackendStatus
+  readonly traffic: readonly ServicePortTraffic[]
+  /** Of what is bounded elsewhere than in the datapath. */
+  readonly bounds: Readonly<Record<string, Bound>>
+}
+
+const one = (value: number): Values => [[{}, value]]
 
 const metrics: readonly Metric[] = [
   {
+    name: 'kpng_build_info',
+    help: 'Always 1.',
+    labelNames: ['version'],
+    values: () => [[{ version }, 1]],
+  },
+  {
     name: 'kpng_services',
     help: 'Services of the node-local view.',
-    values: ({ counts }) => one(counts.services),
+    values: ({ status }) => one(status.counts.services),
   },
   {
     name: 'kpng_services_unfit',
     help: 'Services that do not fit whole into the maps: reported, and tried again when room appears.',
-    values: ({ counts }) => one(counts.unfit),
+    values: ({ status }) => one(status.counts.unfit),
   },
   {
     name: 'kpng_services_failing',
     help: 'Services whose last write to the kernel failed: tried again with backoff.',
-    values: ({ counts }) => one(counts.failing),
+    values: ({ status }) => one(status.counts.failing),
   },
   {
     name: 'kpng_used',
     help: 'Entries in use, by what is bounded.',
     labelNames: ['resource'],
-    values: status => bounds(status).map(([resource, { used }]) => [{ resource }, used]),
+    values: sample => bounds(sample).map(([resource, { used }]) => [{ resource }, used]),
   },
   {
     name: 'kpng_max',
     help: 'Entries that fit, by what is bounded.',
     labelNames: ['resource'],
-    values: status => bounds(status).map(([resource, { max }]) => [{ resource }, max]),
+    values: sample => bounds(sample).map(([resource, { max }]) => [{ resource }, max]),
   },
   {
     name: 'kpng_reconciler_total',
     help: 'What the reconciler has done since the agent started, by kind.',
     labelNames: ['kind'],
-    values: ({ counters }) => Object.entries(counters).map(([kind, value]) => [{ kind }, value]),
+    values: ({ status }) => Object.entries(status.counters).map(([kind, value]) => [{ kind }, value]),
   },
   {
     name: 'kpng_datapath_total',
     help: 'Connections and datagrams that were not translated, by reason (enum reason of the datapath).',
     labelNames: ['reason'],
-    values: ({ reasons }) => Object.entries(reasons).map(([reason, value]) => [{ reason }, value]),
+    values: ({ status }) => Object.entries(status.reasons).map(([reason, value]) => [{ reason }, value]),
+  },
+  {
+    name: 'kpng_traffic_total',
+    help: 'Connections and datagrams to Services, and those that were refused or found no local endpoint.',
+    labelNames: ['what'],
+    values: ({ traffic }) =>
+      trafficKinds.map(what => [{ what }, traffic.reduce((sum, service) => sum + service[what], 0)]),
   },
 ]
 
-const bounds = ({
-  counts,
-}: BackendStatus): ReadonlyArray<readonly [string, { used: number; max: number }]> => [
+const trafficKinds = ['connections', 'datagrams', 'refused', 'unreachable'] as const
+
+const bounds = ({ status: { counts }, bounds }: MetricsSample): ReadonlyArray<readonly [string, Bound]> => [
   ['lists', counts.lists],
   ['backend_slots_ipv4', counts.ranges.IPv4],
   ['backend_slots_ipv6', counts.ranges.IPv6],
   ['backend_ids', counts.backendIds],
   ['service_port_ids', counts.servicePortIds],
+  ...Object.entries(bounds),
 ]
+
+export interface AgentMetricsOptions {
+  readonly sample: () => MetricsSample
+  /** Services with series of their own. */
+  readonly maxServiceSeries: number
+}
 
 /** The agent's metrics in Prometheus' text format, collected when they are asked for. */
 export class AgentMetrics {
-  readonly #registry = new Registry()
+  /** For whoever counts something. */
+  readonly registry = new Registry()
+  readonly #options: AgentMetricsOptions
   /** Of the scrape that is under way: it takes a look at every Service. */
-  #status: BackendStatus | undefined
+  #sample: MetricsSample | undefined
 
-  constructor(status: () => BackendStatus, traffic: () => Traffic) {
+  constructor(options: AgentMetricsOptions) {
+    this.#options = options
+    const registers = [this.registry]
     // In ms: each is a timer that wakes an idle agent.
-    collectDefaultMetrics({ register: this.#registry, eventLoopMonitoringPrecision: 100 })
-    this.#watchTraffic(traffic)
-    const current = (): BackendStatus => {
-      this.#status ??= status()
-      return this.#status
+    collectDefaultMetrics({ register: this.registry, eventLoopMonitoringPrecision: 100 })
+    const current = (): MetricsSample => this.#current()
+    for (const { name, help, labelNames = [], values } of metrics) {
+      const common = { name, help, labelNames: [...labelNames], registers }
+      if (name.endsWith('_total'))
+        new Counter({
+          ...common,
+          collect() {
+            this.reset()
+            for (const [labels, value] of values(current())) this.inc(labels, value)
+          },
+        })
+      else
+        new Gauge({
+          ...common,
+          collect() {
+            this.reset()
+            for (const [labels, value] of values(current())) this.set(labels, value)
+          },
+        })
     }
-    for (const { name, help, labelNames = [], values } of metrics)
-      new Gauge({
-        name,
-        help,
-        labelNames: [...labelNames],
-        registers: [this.#registry],
-        collect() {
-          this.reset()
-          for (const [labels, value] of values(current())) this.set(labels, value)
-        },
-      })
+    const samples = (): Iterable<ServiceSample> => this.#current().traffic
+    new ServiceSeries({ registry: this.registry, maxServices: options.maxServiceSeries, samples })
   }
 
-  #watchTraffic(traffic: () => Traffic): void {
-    new Gauge({
-      name: 'kpng_traffic_total',
-      help: 'Connections and datagrams to Services, and those that were refused or found no local endpoint.',
-      labelNames: ['what'],
-      registers: [this.#registry],
-      collect() {
-        for (const [what, value] of Object.entries(traffic())) this.set({ what }, value)
-      },
-    })
+  #current(): MetricsSample {
+    this.#sample ??= this.#options.sample()
+    return this.#sample
   }
 
   async text(): Promise<string> {
-    this.#status = undefined
-    const text = await this.#registry.metrics()
-    this.#status = undefined
+    this.#sample = undefined
+    const text = await this.registry.metrics()
+    this.#sample = undefined
     return text
   }
 
   get contentType(): string {
-    return this.#registry.contentType
+    return this.registry.contentType
   }
 }

@@ -1,26 +1,7 @@
-import { mkdirSync } from 'node:fs'
-import { join } from 'node:path'
-import { KpngError, type Problem } from '@kpng/api'
-import { checkCgroupDirectory, EbpfBackend, findCgroupRoot } from '@kpng/backend-ebpf'
-import { lockFile } from '@kpng/ebpf'
-import { LocalView, Store } from '@kpng/server'
-import type { Logger } from 'pino'
-import { journalPath, lockPath, runDir, socketPath } from '../run-dir.ts'
-import { version } from '../version.ts'
-import { encodeViewDocument } from '../view-document.ts'
+import { Agent } from './agent.ts'
 import type { AgentSettings } from './agent-settings.ts'
-import type { AgentSource, OpenSource } from './agent-source.ts'
+import type { OpenSource } from './agent-source.ts'
 import { createLogger } from './logger.ts'
-import { AgentMetrics } from './metrics.ts'
-import { Pace } from './pace.ts'
-import { ProblemLog } from './problem-log.ts'
-import { StatusServer } from './status-server.ts'
-import { ViewJournal } from './view-journal.ts'
-import { viewOptions } from './view-options.ts'
-
-/** Between two looks at the problems of all Services, at least. */
-const problemIntervalMs = 100
-const objectDirectory = join(import.meta.dirname, '../../../backends/ebpf/bpf/build')
 
 /** `kpng <source> … to-ebpf`: runs until SIGTERM, SIGINT or SIGHUP. The datapath stays when it ends. */
 export async function runAgent(settings: AgentSettings, openSource: OpenSource): Promise<void> {
@@ -28,7 +9,8 @@ export async function runAgent(settings: AgentSettings, openSource: OpenSource):
   const stopped = stopSignal()
   await using agent = await Agent.open(settings, openSource, logger)
   // The first reading may take long, or wait for somebody who does not answer.
-  const signal = await Promise.race([stopped, agent.start(logger).then(() => stopped)])
+  const started = agent.start(logger).then(() => stopped)
+  const signal = await Promise.race([stopped, agent.failed, started])
   logger.info({ signal }, 'stopping; the datapath goes on')
   await agent[Symbol.asyncDispose]()
 }
@@ -44,175 +26,4 @@ function stopSignal(): Promise<NodeJS.Signals> {
       resolve(signal)
     })
   return promise
-}
-
-interface AgentOptions {
-  readonly settings: AgentSettings
-  readonly openSource: OpenSource
-  readonly cgroup: string
-  readonly logger: Logger
-}
-
-/** One agent: source -> store -> this node's view -> maps, and the status API beside it. */
-class Agent implements AsyncDisposable {
-  readonly #settings: AgentSettings
-  readonly #cgroup: string
-  readonly #startedAt = new Date().toISOString()
-  readonly #resources: AsyncDisposableStack
-  readonly #backend: EbpfBackend
-  readonly #source: AgentSource
-  readonly #view: LocalView
-  readonly #journal: ViewJournal
-  readonly #problemsDue: Pace
-
-  private constructor(options: AgentOptions, backend: EbpfBackend, resources: AsyncDisposableStack) {
-    const { settings, openSource, cgroup, logger } = options
-    this.#settings = settings
-    this.#cgroup = cgroup
-    this.#resources = resources
-    this.#backend = backend
-    const problemLog = new ProblemLog(logger)
-    this.#problemsDue = resources.use(
-      new Pace(() => problemLog.update(this.#problems(), this.#source.notes?.()), {
-        minIntervalMs: problemIntervalMs,
-      }),
-    )
-    const store = new Store()
-    this.#journal = resources.use(
-      new ViewJournal({
-        path: journalPath(settings.instance),
-        pieces: () => this.#document(),
-        onError: reason => logger.warn({ err: reason }, 'the view could not be written down'),
-      }),
-    )
-    this.#view = resources.use(new LocalView(store, settings.nodeName, backend, viewOptions(settings)))
-    this.#source = resources.use(
-      openSource({
-        ...{ store, nodeName: settings.nodeName },
-        onRead: () => this.changed(),
-        onAnswer: () => {},
-      }),
-    )
-  }
-
-  /** With the status API, before anything is read. Throws KpngError. */
-  static async open(settings: AgentSettings, openSource: OpenSource, logger: Logger): Promise<Agent> {
-    const resources = new AsyncDisposableStack()
-    try {
-      mkdirSync(runDir(settings.instance), { recursive: true, mode: 0o750 })
-      resources.use(lockInstance(settings.instance))
-      const cgroup = settings.cgroupRoot ?? findCgroupRoot()
-      checkCgroupDirectory(cgroup)
-      let agent: Agent | undefined
-      const backend = resources.use(
-        await EbpfBackend.open({
-          instance: settings.instance,
-          cgroup,
-          sizes: settings.sizes,
-          recordTcp: settings.recordTcp,
-          events: false,
-          protectNodePorts: settings.protectNodePorts,
-          objectDirectory,
-          nodePortAddresses: settings.nodePortAddresses,
-          logger,
-          onChange: () => agent?.changed(),
-        }),
-      )
-      agent = new Agent({ settings, openSource, cgroup, logger }, backend, resources)
-      await agent.#listen(logger)
-      return agent
-    } catch (reason) {
-      await resources.disposeAsync()
-      throw reason
-    }
-  }
-
-  async #listen(logger: Logger): Promise<void> {
-    const metrics = new AgentMetrics(
-      () => this.#backend.status(),
-      () => this.#backend.traffic(),
-    )
-    this.#resources.use(
-      await StatusServer.listen({
-        path: socketPath(this.#settings.instance),
-        status: () => this.#status(),
-        sync: () => this.sync(),
-        view: () => this.#document(),
-        onError: reason => logger.warn({ err: reason }, 'the status socket could not take a connection'),
-        metrics: async () => ({ contentType: metrics.contentType, text: await metrics.text() }),
-      }),
-    )
-  }
-
-  /** Resolves when the source has been read for the first time. */
-  async start(logger: Logger): Promise<void> {
-    await this.#source.start()
-    logger.info({ cgroup: this.#cgroup, version, generation: this.#backend.generation }, 'started')
-  }
-
-  /** Has the source look at everything, and waits until the datapath carries what it says. */
-  async sync(): Promise<void> {
-    await this.#source.rescan()
-    await this.#view.settled()
-    await this.#backend.settled()
-    this.changed()
-  }
-
-  changed(): void {
-    this.#problemsDue.request()
-    this.#journal.touch()
-  }
-
-  /** Looks at every Service. */
-  #problems(datapath = this.#backend.status()): Problem[] {
-    return [...this.#source.problems(), ...datapath.problems, ...datapath.notServed]
-  }
-
-  #status() {
-    const datapath = this.#backend.status()
-    return {
-      pid: process.pid,
-      version,
-      instance: this.#settings.instance,
-      node: this.#settings.nodeName,
-      startedAt: this.#startedAt,
-      synced: this.#backend.attached,
-      revision: this.#view.revision,
-      cgroupRoot: this.#cgroup,
-      problems: this.#problems(datapath),
-      notes: this.#source.notes?.() ?? [],
-      datapath,
-    }
-  }
-
-  #document(): Iterable<string> {
-    return encodeViewDocument(
-      {
-        version: 1,
-        instance: this.#settings.instance,
-        pid: process.pid,
-        writtenAt: new Date().toISOString(),
-        synced: this.#backend.attached,
-        node: this.#view.node() ?? null,
-        nodePortAddresses: this.#backend.nodePortAddresses,
-        problems: this.#problems(),
-      },
-      // They change while the pieces are written.
-      [...this.#view.services()],
-    )
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.#resources.disposeAsync()
-  }
-}
-
-/** Held as long as the process lives. */
-function lockInstance(instance: string): Disposable {
-  const lock = lockFile(lockPath(instance))
-  if (lock !== undefined) return lock
-  throw new KpngError(
-    'conflict',
-    `another agent of instance ${instance} is running (it holds ${lockPath(instance)}): stop it, or choose another --instance`,
-  )
 }

@@ -31,6 +31,11 @@ export const agentFields = {
   maxServicePorts: field(entries, 65_536, does('Service ports that fit')),
   maxFrontends: field(entries, 262_144, does('address, port and protocol triples that fit, per family')),
   maxEndpoints: field(entries, 131_072, does('endpoints that fit, per family')),
+  maxServiceSeries: field(
+    wholeNumber(0, mostEntries),
+    1_000,
+    does('Services with kpng_service_… metrics of their own, by name; the others are only counted'),
+  ),
   logLevel: field(
     oneOf('', ...logLevels),
     '',

@@ -1,0 +1,208 @@
+import { networkInterfaces } from 'node:os'
+import { KpngError, type NodeView, type Problem } from '@kpng/api'
+import type { EbpfBackend, SyncPass } from '@kpng/backend-ebpf'
+import {
+  Door,
+  EventLoopStalls,
+  type EventRecorder,
+  HealthCounter,
+  isHealthPath,
+  listenAddresses,
+  metricsAnswer,
+  pathOf,
+  proxyHealthAnswer,
+  RestClientCounter,
+  ServiceHealth,
+  SyncHealth,
+  SyncMetrics,
+  SyncWatch,
+  systemClock,
+} from '@kpng/observe'
+import type { ApiAnswer, LocalViewOptions, StoreWrite } from '@kpng/server'
+import type { Logger } from 'pino'
+import type { AgentSettings, ListenAddress } from './agent-settings.ts'
+import { AgentMetrics } from './metrics.ts'
+import { servedFamilies } from './served-families.ts'
+
+/** What GET /proxyMode answers: kube-proxy names iptables, ipvs or nftables there. */
+const proxyMode = 'ebpf'
+
+/** Listening sockets for the health of Services; more are reported. */
+const maxHealthListeners = 1_024
+
+export interface ObservationOptions {
+  readonly settings: AgentSettings
+  readonly backend: EbpfBackend
+  /** undefined before the first sync. */
+  readonly node: () => NodeView | undefined
+  readonly recorder: EventRecorder
+  readonly logger: Logger
+  /** problems() may say something else. */
+  readonly onChange: () => void
+}
+
+/** Health, metrics and their servers: what others may know of an agent over TCP. Stands between view and backend. */
+export class Observation implements AsyncDisposable {
+  readonly #options: ObservationOptions
+  readonly #resources = new AsyncDisposableStack()
+  readonly #health: SyncHealth
+  readonly #serviceHealth: ServiceHealth
+  readonly #probes: HealthCounter
+  readonly #requests: RestClientCounter
+  readonly #failed = Promise.withResolvers<never>()
+  /** The view's sink. */
+  readonly watch: SyncWatch
+  readonly metrics: AgentMetrics
+
+  constructor(options: ObservationOptions) {
+    const { settings, backend, logger, recorder } = options
+    this.#options = options
+    const clock = systemClock
+    const families = servedFamilies()
+    // Whoever waits for it may come late, or never.
+    this.#failed.promise.catch(() => {})
+    this.metrics = new AgentMetrics({
+      sample: () => ({
+        status: backend.status(),
+        traffic: [...backend.serviceTraffic()],
+        bounds: {
+          health_check_listeners: { used: this.#serviceHealth.listeners, max: maxHealthListeners },
+        },
+      }),
+      maxServiceSeries: settings.maxServiceSeries,
+    })
+    const { registry } = this.metrics
+    this.#probes = new HealthCounter(registry)
+    this.#requests = new RestClientCounter(registry)
+    this.#resources.use(new EventLoopStalls(registry))
+    this.#health = new SyncHealth({ families, timeoutMs: 2 * settings.syncPeriodMs, clock })
+    this.#serviceHealth = this.#resources.use(
+      new ServiceHealth({
+        ...{ recorder, logger, clock, nodeName: settings.nodeName, maxListeners: maxHealthListeners },
+        proxyHealthy: () => this.#health.report().healthy,
+        retryMs: settings.syncPeriodMs,
+        onChange: options.onChange,
+      }),
+    )
+    this.watch = new SyncWatch({
+      sink: backend,
+      inForce: () => backend.inForce(),
+      health: this.#health,
+      metrics: new SyncMetrics({ registry, families }),
+      clock,
+      onSynced: ({ health }) => this.#serviceHealth.sync(health, this.#healthAddresses()),
+    })
+  }
+
+  /** Begins to answer. Where a port cannot be had, tries again, or ends the agent, as the settings say. */
+  async open(): Promise<void> {
+    const { healthzBindAddress, metricsBindAddress } = this.#options.settings
+    await Promise.all([
+      healthzBindAddress && this.#openHealth(healthzBindAddress),
+      metricsBindAddress && this.#openMetrics(metricsBindAddress),
+    ])
+  }
+
+  /** Rejects when a server must be there and cannot. Throws io. */
+  get failed(): Promise<never> {
+    return this.#failed.promise
+  }
+
+  /** A source has written; ready: all its first lists are there. */
+  written(write: StoreWrite, ready: boolean): void {
+    this.watch.written(write, ready)
+  }
+
+  /** How requests to the API server end. */
+  answered(answer: ApiAnswer): void {
+    this.#requests.ended(answer)
+  }
+
+  /** What a view has to tell. */
+  get viewHooks(): Pick<LocalViewOptions, 'onTriggered' | 'onCaughtUp'> {
+    return {
+      onTriggered: triggers => this.watch.triggered(triggers),
+      onCaughtUp: () => this.watch.caughtUp(),
+    }
+  }
+
+  passed(pass: SyncPass): void {
+    this.watch.passed(pass)
+  }
+
+  /** Looks whether the programs are in place. */
+  look(): void {
+    this.watch.look(this.#options.backend.attached)
+  }
+
+  problems(): Problem[] {
+    return this.#serviceHealth.problems()
+  }
+
+  async #openHealth(at: ListenAddress): Promise<void> {
+    await this.#open('healthz', 'FailedToStartProxierHealthcheck', at, request => {
+      const path = pathOf(request)
+      const answer = proxyHealthAnswer(path, {
+        report: this.#health.report(),
+        nodeEligible: this.#options.node()?.eligible ?? false,
+        nowMs: systemClock.wallMs(),
+      })
+      if (isHealthPath(path)) this.#probes.answered(path, answer.status)
+      return answer
+    })
+  }
+
+  async #openMetrics(at: ListenAddress): Promise<void> {
+    const { metrics } = this
+    const pages = {
+      metrics: async () => ({ contentType: metrics.contentType, text: await metrics.text() }),
+      proxyMode,
+      configuration: this.#options.settings.configuration,
+    }
+    await this.#open('metrics', 'FailedToStartMetricServer', at, request => metricsAnswer(request, pages))
+  }
+
+  async #open(
+    what: string,
+    reason: string,
+    at: ListenAddress,
+    answer: ConstructorParameters<typeof Door>[0]['answer'],
+  ): Promise<void> {
+    const { settings, logger, recorder } = this.#options
+    const hardFail = settings.bindAddressHardFail
+    const door = this.#resources.use(
+      new Door({
+        ...{ ...at, answer, hardFail, clock: systemClock },
+        onListening: port => logger.info({ ...at, port }, `${what} is served`),
+        onFailed: failure => {
+          const message = `failed to start ${what} server on ${at.address} port ${at.port}: ${failure.message}`
+          logger.warn(at, hardFail ? message : `${message}; will be tried again`)
+          if (!hardFail) return
+          recorder.event({
+            regarding: { kind: 'Node', apiVersion: 'v1', name: settings.nodeName },
+            ...{ type: 'Warning', reason, action: 'StartKubeProxy', note: message },
+          })
+          this.#failed.reject(new KpngError('io', message, { cause: failure }))
+        },
+      }),
+    )
+    await door.open()
+  }
+
+  /** Those of now: interfaces come and go. */
+  #healthAddresses() {
+    const interfaces = Object.values(networkInterfaces()).flatMap(
+      addresses => addresses?.map(({ address }) => address) ?? [],
+    )
+    // The first of a family is the node's primary one.
+    const addresses = this.#options.node()?.addresses ?? []
+    const primary = [false, true].flatMap(v6 => addresses.find(it => it.includes(':') === v6) ?? [])
+    const choice = this.#options.settings.nodePortAddresses
+    const of = (family: 'IPv4' | 'IPv6') => listenAddresses(family, choice, { primary, interfaces })
+    return { IPv4: of('IPv4'), IPv6: of('IPv6') }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#resources.disposeAsync()
+  }
+}
