@@ -3,11 +3,8 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { parse } from 'yaml'
-import {
-  type ConfigurationInput,
-  describeMistake,
-  effectiveConfiguration,
-} from './effective-configuration.ts'
+import { describeMistake } from './describe-mistake.ts'
+import { type ConfigurationInput, effectiveConfiguration } from './effective-configuration.ts'
 import { printValues } from './fields.ts'
 import { kubeProxyFields } from './kube-proxy-fields.ts'
 

@@ -1,5 +1,6 @@
 import { KpngError, type Problem, parseIP } from '@kpng/api'
 import { type AgentConfiguration, agentFields } from './agent-fields.ts'
+import { describeMistake } from './describe-mistake.ts'
 import type { Setting, Settings } from './document.ts'
 import { eachField, valuesOf } from './fields.ts'
 import { flagKey, type ProxyFlag, type ProxyFlags, proxyFlags } from './proxy-flags.ts'
@@ -54,9 +55,6 @@ export function effectiveConfiguration(input: ConfigurationInput): EffectiveConf
   if (mistakes.length > 0) throw new KpngError('usage', mistakes.map(describeMistake).join('\n'))
   return { configuration, warnings: warningsOf(configuration, settings, input.proxy ?? {}), settings }
 }
-
-export const describeMistake = ({ where, field, message }: Problem): string =>
-  [where, field, message].filter(part => part !== '').join(': ')
 
 const kebab = (name: string): string => name.replace(/[A-Z]/g, letter => `-${letter.toLowerCase()}`)
 
