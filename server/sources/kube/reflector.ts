@@ -1,7 +1,9 @@
 import { type Intern, internTable } from '../../objects/fields.ts'
+import { Sharing } from '../../objects/share.ts'
 import type { KubeObject } from '../../objects/types.ts'
 import type { ObjectRef } from '../../store/store.ts'
 import type { Clock } from '../../view/clock.ts'
+import { TimeSlice } from '../../view/time-slice.ts'
 import { type ListPage, parseListPage, parseWatchEvent, type WatchEvent } from './answers.ts'
 import { ApiFailure, type ApiFailureCode } from './api-failure.ts'
 import { Attempt } from './attempt.ts'
@@ -50,6 +52,7 @@ export class Reflector implements AsyncDisposable {
   readonly #options: ReflectorOptions
   readonly #backoff: Backoff
   readonly #intern: Intern = internTable()
+  readonly #sharing = new Sharing()
   /** Where a watch goes on; undefined: a list is needed. */
   #version: string | undefined
   #listed = false
@@ -171,7 +174,11 @@ export class Reflector implements AsyncDisposable {
     for (let pages = 0; pages < limits.maxPages; pages++) {
       try {
         const page = await this.#page(attempt, paged ? limits.pageSize : 0, next)
-        for (const object of page.items) this.#collect(shadow, { type: 'put', object })
+        const slice = new TimeSlice()
+        for (const object of page.items) {
+          if (slice.isOver) await slice.next()
+          this.#collect(shadow, { type: 'put', object })
+        }
         next = page.continue
         if (next !== '') continue
         await this.#publish(shadow, page.version)
@@ -210,7 +217,9 @@ export class Reflector implements AsyncDisposable {
   }
 
   #read(object: unknown): Item {
-    return readItem(object, this.#options.resource, this.#intern, this.#options.adjust)
+    const item = readItem(object, this.#options.resource, this.#intern, this.#options.adjust)
+    if (item.object !== undefined) this.#sharing.share(item.object)
+    return item
   }
 
   #collect(shadow: Map<string, Item>, { type, object }: { type: 'put' | 'delete'; object: unknown }): void {
