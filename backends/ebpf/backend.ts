@@ -35,6 +35,8 @@ export interface EbpfBackendOptions extends DatapathOptions {
   readonly onChange: () => void
   /** The maps have been worked on; upToDate says whether the programs are in place, too. Must only take note. */
   readonly onPass?: (pass: SyncPass) => void
+  /** The programs were not in place, for this reason, and are again. Must only take note. */
+  readonly onRepaired?: (fault: string) => void
 }
 
 /** Of damage that is found at the start: it may be in every entry of a map. */
@@ -133,8 +135,10 @@ export class EbpfBackend implements ViewSink, AsyncDisposable {
         this.#swapped.resolve()
         for (const resolve of this.#awaitingPrograms.splice(0)) resolve()
         if (fault === undefined) options.logger.info({ generation }, 'synced: the programs are in place')
-        else
+        else {
           options.logger.warn({ generation, fault }, 'the programs were not in place any more, and are again')
+          options.onRepaired?.(fault)
+        }
         options.onChange()
       },
       onFailed: reason => {
