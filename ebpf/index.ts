@@ -24,10 +24,13 @@ export * from './memory-map.ts'
 export { NetnsWorker, type NetnsWorkerOptions } from './netns/netns-worker.ts'
 export type {
   DestroyedSockets,
+  NamespaceSources,
   NetnsTarget,
   OpenedSocket,
   SocketToDestroy,
   SocketToOpen,
+  SourceAddresses,
+  SourceAddressRequest,
 } from './netns/requests.ts'
 export * from './object.ts'
 export { countCpus, possibleCpus } from './per-cpu.ts'

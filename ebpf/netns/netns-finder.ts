@@ -58,6 +58,11 @@ export class NetnsFinder implements Disposable {
     this.#paths = paths
   }
 
+  /** Those that the last scan has seen. */
+  inodes(): number[] {
+    return [...this.#paths.keys()]
+  }
+
   [Symbol.dispose](): void {
     this.own[Symbol.dispose]()
   }

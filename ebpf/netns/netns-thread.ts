@@ -5,6 +5,7 @@ import { NetnsFinder } from './netns-finder.ts'
 import type { NetnsAnswerMessage, NetnsRequestMessage, NetnsWorkerOptions } from './netns-worker.ts'
 import { openSockets } from './open-sockets.ts'
 import { SockDiagCache } from './sock-diag-cache.ts'
+import { sourceAddresses } from './source-addresses.ts'
 
 // The thread of NetnsWorker: everything is synchronous, so at most one request is under way.
 if (parentPort === null) throw new Error('runs as a worker thread only')
@@ -30,6 +31,8 @@ function answer(message: Exclude<NetnsRequestMessage, 'close'>): NetnsAnswerMess
     switch (message.kind) {
       case 'destroy-sockets':
         return { id, answer: destroySockets(message.request, finder, sockets) }
+      case 'source-addresses':
+        return { id, answer: sourceAddresses(message.request, finder) }
       case 'open-sockets':
         return { id, answer: openSockets(message.request, finder) }
     }

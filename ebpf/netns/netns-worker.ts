@@ -9,6 +9,8 @@ import type {
   OpenedSocket,
   SocketToDestroy,
   SocketToOpen,
+  SourceAddresses,
+  SourceAddressRequest,
 } from './requests.ts'
 import type { SockDiagCacheOptions } from './sock-diag-cache.ts'
 
@@ -56,6 +58,11 @@ export class NetnsWorker implements AsyncDisposable {
   /** Destroys connected sockets in whatever namespace. Needs CAP_NET_ADMIN and CAP_SYS_ADMIN there. */
   destroySockets(rows: readonly SocketToDestroy[]): Promise<DestroyedSockets> {
     return this.#ask('destroy-sockets', rows)
+  }
+
+  /** Which source addresses sockets have in other namespaces. Needs CAP_SYS_ADMIN there. */
+  sourceAddresses(request: SourceAddressRequest): Promise<SourceAddresses> {
+    return this.#ask('source-addresses', request)
   }
 
   /** Opens bound or listening sockets. Answers in the order of the requests; the descriptors are the caller's. */

@@ -281,6 +281,59 @@ test('a bad row is counted with its reason and does not stop the others', async 
   await failure
 })
 
+const text4 = (bytes: Uint8Array | undefined): string | undefined => bytes?.join('.')
+const text6 = (bytes: Uint8Array | undefined): string | undefined =>
+  bytes && Buffer.from(bytes).toString('hex')
+
+test('the source addresses of a namespace are those that its sockets get', async t => {
+  const worker = makeWorker(t)
+  const own = makeNetns('s')
+  const ip = (command: string): Buffer => execFileSync('ip', ['-n', own.name, ...command.split(' ')])
+  const look = async (...destinations: string[]) => {
+    const namespaces = [{ inode: own.inode, tgid: 0 }]
+    const { found, failed } = await worker.sourceAddresses({ namespaces, destinations, max: 10 })
+    assert.equal(failed.size, 0)
+    return [text4(found[0]?.source4), text6(found[0]?.source6)]
+  }
+  const offLink = ['192.0.0.8', '2000::1'] as const
+  assert.deepEqual(await look(...offLink), [undefined, undefined], 'no way out')
+  ip('addr add 10.7.0.1/32 dev lo')
+  ip('addr add 10.8.0.1/24 dev lo')
+  ip('addr add fd07::1/64 dev lo nodad')
+  ip('route add 192.0.2.0/24 dev lo src 10.8.0.1')
+  ip('route add local 198.51.100.1/32 dev lo')
+  const fd07 = `fd07${'0'.repeat(27)}1`
+  assert.deepEqual(await look(...offLink, '192.0.2.1'), ['10.8.0.1', undefined], 'the first with a way')
+  ip('route add default dev lo src 10.7.0.1')
+  ip('-6 route add default dev lo')
+  assert.deepEqual(await look(...offLink, '192.0.2.1'), ['10.7.0.1', fd07])
+  assert.deepEqual(
+    await look('10.7.0.1', '192.0.2.1', 'fd07::1'),
+    ['10.8.0.1', undefined],
+    'not the own ones',
+  )
+})
+
+test('namespaces are looked for everywhere or asked for, with their cookies; what is not found is told', async t => {
+  const worker = makeWorker(t)
+  const destinations = ['192.0.0.8']
+  const all = await worker.sourceAddresses({ destinations, max: 10_000 })
+  const cookies = new Map(all.found.map(({ inode, cookie }) => [inode, cookie]))
+  const own = Number(/\d+/.exec(readlinkSync('/proc/self/ns/net'))?.[0])
+  for (const inode of [a.inode, b.inode, own]) assert.equal(typeof cookies.get(inode), 'bigint')
+  assert.equal(new Set(cookies.values()).size, cookies.size)
+  assert.equal(all.leftOut, 0)
+  const namespaces = [a.inode, 1].map(inode => ({ inode, tgid: process.pid }))
+  const asked = await worker.sourceAddresses({ namespaces, destinations, max: 10 })
+  assert.deepEqual(
+    asked.found.map(({ inode, cookie }) => [inode, cookie]),
+    [[a.inode, cookies.get(a.inode)]],
+  )
+  assert.deepEqual(asked.notFound, [1])
+  const one = await worker.sourceAddresses({ destinations, max: 1 })
+  assert.deepEqual([one.found.length, one.leftOut >= 2], [1, true])
+})
+
 test('no more sockets are kept inside than allowed, and none for long', async t => {
   const worker = makeWorker(t, { maxSockets: 1, idleMs: 300 })
   const rows = [(await connectedInside(t, worker, a)).row, (await connectedInside(t, worker, b)).row]

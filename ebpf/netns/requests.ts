@@ -4,6 +4,7 @@
  */
 export interface NetnsRequests {
   'destroy-sockets': { readonly request: readonly SocketToDestroy[]; readonly answer: DestroyedSockets }
+  'source-addresses': { readonly request: SourceAddressRequest; readonly answer: SourceAddresses }
   'open-sockets': { readonly request: readonly SocketToOpen[]; readonly answer: readonly OpenedSocket[] }
 }
 
@@ -39,6 +40,45 @@ export interface DestroyedSockets {
   readonly failed: number
   /** Why the failed ones failed: message -> how many. At most 16 messages. */
   readonly reasons: Readonly<Record<string, number>>
+}
+
+/** Which address sockets have as source in network namespaces, when they are not bound to one. */
+export interface SourceAddressRequest {
+  /** undefined: all that a process or one of the known directories holds. */
+  readonly namespaces?: ReadonlyArray<{
+    /** Inode number. */
+    readonly inode: number
+    /** A process that is likely to be in it: tried first. 0 = unknown. */
+    readonly tgid: number
+  }>
+  /**
+   * Where to: of each family the first that there is a way to, out of the namespace. One that is the namespace's own
+   * tells nothing of the others.
+   */
+  readonly destinations: readonly string[]
+  /** How many namespaces to look at; those with the lowest inode numbers are. */
+  readonly max: number
+}
+
+export interface NamespaceSources {
+  readonly inode: number
+  /** undefined before Linux 5.14. */
+  readonly cookie: bigint | undefined
+  /** 4 bytes; undefined: there is no way to any of the destinations. */
+  readonly source4: Uint8Array | undefined
+  /** 16 bytes. */
+  readonly source6: Uint8Array | undefined
+}
+
+export interface SourceAddresses {
+  readonly found: readonly NamespaceSources[]
+  /** Inode numbers of those that could not be looked into, and why. */
+  readonly failed: ReadonlyMap<number, string>
+  /** Inode numbers of those asked for that no process and none of the known directories holds. */
+  readonly notFound: readonly number[]
+  /** How many more there are than `max`. */
+  readonly leftOut: number
+  readonly tookMs: number
 }
 
 /** A network namespace: by a file such as /run/netns/x, of a process, by its inode number, or the thread's own. */

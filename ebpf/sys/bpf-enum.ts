@@ -35,6 +35,7 @@ export const MapType = {
   PERCPU_ARRAY: 6,
   LRU_HASH: 9,
   LRU_PERCPU_HASH: 10,
+  LPM_TRIE: 11,
   ARRAY_OF_MAPS: 12,
   SK_STORAGE: 24,
   RINGBUF: 27,

@@ -12,6 +12,7 @@ const SOCK_NONBLOCK = 0o4000
 const SOCK_CLOEXEC = 0o2000000
 const SOL_SOCKET = 1
 const SO_REUSEADDR = 2
+const SO_NETNS_COOKIE = 71
 const IPPROTO_IPV6 = 41
 const IPV6_V6ONLY = 26
 
@@ -66,6 +67,53 @@ export const socketAddress = (address: string, port: number): Uint8Array => {
   return bytes
 }
 
+/** What the kernel says when there is no way to a destination, or no such family at all. */
+const NO_WAY = new Set(['EAFNOSUPPORT', 'EADDRNOTAVAIL', 'ENETUNREACH', 'EHOSTUNREACH', 'EINVAL', 'EACCES'])
+
+/**
+ * The address that a socket of the calling thread's network namespace would have as source towards a destination: 4
+ * or 16 bytes; undefined where there is no way, and for a destination on its own interfaces, which is called from
+ * itself. Connects a datagram socket to port 0, so nothing is ever sent. Throws INVALID for what is no address.
+ */
+export const sourceTowards = (destination: string): Uint8Array | undefined => {
+  const address = socketAddress(destination, 0)
+  const family = address.length === SOCKADDR_IN_BYTES ? AF_INET : AF_INET6
+  try {
+    using fd = openDatagramSocket(family)
+    check(syscall('connect', fd.number, address, address.length), `a way to ${destination}`)
+    const bound = socketName(fd, address.length)
+    const bytesOf = (name: Uint8Array): Uint8Array =>
+      family === AF_INET ? name.slice(4, 8) : name.slice(8, 24)
+    const source = bytesOf(bound)
+    const isItself = Buffer.compare(source, bytesOf(address)) === 0
+    return isItself || source.every(byte => byte === 0) ? undefined : source
+  } catch (error) {
+    if (error instanceof EbpfError && NO_WAY.has(error.errno ?? '')) return undefined
+    throw error
+  }
+}
+
+const ENOPROTOOPT = 92
+
+/**
+ * The cookie of the calling thread's network namespace: a number that no other namespace has had or will have, and
+ * that bpf_get_netns_cookie gives. undefined before Linux 5.14.
+ */
+export const netnsCookie = (): bigint | undefined => {
+  using fd = openDatagramSocket(AF_INET)
+  const cookie = new Uint8Array(8)
+  const length = Uint8Array.of(cookie.length, 0, 0, 0)
+  const result = syscall('getsockopt', fd.number, SOL_SOCKET, SO_NETNS_COOKIE, cookie, length, 0)
+  if (result === -ENOPROTOOPT) return undefined
+  check(result, 'reading the cookie of a network namespace')
+  return new DataView(cookie.buffer).getBigUint64(0, true)
+}
+
+const openDatagramSocket = (family: number): Fd => {
+  const result = syscall('socket', family, SOCK_DGRAM | SOCK_CLOEXEC, 0)
+  return Fd.from(result, 'UDP socket', 'opening a UDP socket')
+}
+
 const inetPton = koffi.load(null).func('inet_pton', 'int', ['int', 'str', 'void *']) as (
   family: number,
   address: string,
@@ -79,10 +127,14 @@ const setOption = (fd: Fd, level: number, option: number): void => {
 }
 
 const boundPort = (fd: Fd, address: Uint8Array): number => {
-  const bound = new Uint8Array(address.length)
+  return new DataView(socketName(fd, address.length).buffer).getUint16(2)
+}
+
+const socketName = (fd: Fd, bytes: number): Uint8Array<ArrayBuffer> => {
+  const bound = new Uint8Array(bytes)
   const length = Uint8Array.of(bound.length, 0, 0, 0)
-  check(syscall('getsockname', fd.number, bound, length), `reading the port of a ${fd.what}`)
-  return new DataView(bound.buffer).getUint16(2)
+  check(syscall('getsockname', fd.number, bound, length), `reading the address of a ${fd.what}`)
+  return bound
 }
 
 const check = (result: number, failed: string): void => {
