@@ -46,6 +46,13 @@ export const Hook = {
 } as const
 export type Hook = (typeof Hook)[keyof typeof Hook]
 
+/** enum netns_flag, NETNS_*. */
+export const NetnsFlag = {
+  SOURCE4: 1,
+  SOURCE6: 2,
+} as const
+export type NetnsFlag = (typeof NetnsFlag)[keyof typeof NetnsFlag]
+
 /** enum reason, REASON_*. */
 export const Reason = {
   NOT_A_SERVICE: 0,
@@ -59,7 +66,9 @@ export const Reason = {
   RECORD_FAILED_UDP: 8,
   PORT_PROTECTED: 9,
   EVENT_LOST: 10,
-  MAX: 11,
+  SOURCE_BLOCKED: 11,
+  SOURCE_UNKNOWN: 12,
+  MAX: 13,
 } as const
 export type Reason = (typeof Reason)[keyof typeof Reason]
 
@@ -89,6 +98,12 @@ export const SkUdpFlag = {
   OVERFLOW: 1,
 } as const
 export type SkUdpFlag = (typeof SkUdpFlag)[keyof typeof SkUdpFlag]
+
+/** enum svc_flag, SVC_*. */
+export const SvcFlag = {
+  SOURCE_RANGES: 1,
+} as const
+export type SvcFlag = (typeof SvcFlag)[keyof typeof SvcFlag]
 
 /** enum udp_flow_flag, UDP_FLOW_*. */
 export const UdpFlowFlag = {
@@ -521,6 +536,71 @@ export const listEntry: StructCodec<ListEntry> = {
   },
 }
 
+/** struct netns_missing, 8 bytes. */
+export interface NetnsMissing {
+  readonly inode: number
+  readonly tgid: number
+}
+
+export const netnsMissing: StructCodec<NetnsMissing> = {
+  name: 'netns_missing',
+  size: 8,
+  offsets: {
+    inode: 0,
+    tgid: 4,
+  },
+  encode(value, into, offset) {
+    u32.encode(value.inode, into, offset)
+    u32.encode(value.tgid, into, offset + 4)
+  },
+  decode(from, offset) {
+    return {
+      inode: u32.decode(from, offset),
+      tgid: u32.decode(from, offset + 4),
+    }
+  },
+}
+
+/** struct netns_value, 48 bytes. */
+export interface NetnsValue {
+  readonly version: number
+  readonly flags: number
+  readonly inode: number
+  readonly source4: number
+  readonly source6: Uint8Array
+}
+
+export const netnsValue: StructCodec<NetnsValue> = {
+  name: 'netns_value',
+  size: 48,
+  offsets: {
+    version: 0,
+    flags: 1,
+    inode: 4,
+    source4: 8,
+    source6: 16,
+  },
+  encode(value, into, offset) {
+    zero(into, offset + 2, 2)
+    zero(into, offset + 12, 4)
+    zero(into, offset + 32, 16)
+    u8.encode(value.version, into, offset)
+    u8.encode(value.flags, into, offset + 1)
+    u32.encode(value.inode, into, offset + 4)
+    be32.encode(value.source4, into, offset + 8)
+    bytes16.encode(value.source6, into, offset + 16)
+  },
+  decode(from, offset) {
+    return {
+      version: u8.decode(from, offset),
+      flags: u8.decode(from, offset + 1),
+      inode: u32.decode(from, offset + 4),
+      source4: be32.decode(from, offset + 8),
+      source6: bytes16.decode(from, offset + 16),
+    }
+  },
+}
+
 /** struct record_row, 32 bytes. */
 export interface RecordRow {
   readonly backend: number
@@ -601,7 +681,7 @@ export const rskKey: StructCodec<RskKey> = {
   },
 }
 
-/** struct select_test, 88 bytes. */
+/** struct select_test, 104 bytes. */
 export interface SelectTest {
   readonly vip: Uint8Array
   readonly backendAddr: Uint8Array
@@ -616,11 +696,12 @@ export interface SelectTest {
   readonly proto: number
   readonly reason: number
   readonly count: number
+  readonly source: Uint8Array
 }
 
 export const selectTest: StructCodec<SelectTest> = {
   name: 'select_test',
-  size: 88,
+  size: 104,
   offsets: {
     vip: 16,
     backendAddr: 32,
@@ -635,6 +716,7 @@ export const selectTest: StructCodec<SelectTest> = {
     proto: 82,
     reason: 83,
     count: 84,
+    source: 88,
   },
   encode(value, into, offset) {
     zero(into, offset, 16)
@@ -652,6 +734,7 @@ export const selectTest: StructCodec<SelectTest> = {
     u8.encode(value.proto, into, offset + 82)
     u8.encode(value.reason, into, offset + 83)
     u8.encode(value.count, into, offset + 84)
+    bytes16.encode(value.source, into, offset + 88)
   },
   decode(from, offset) {
     return {
@@ -668,6 +751,7 @@ export const selectTest: StructCodec<SelectTest> = {
       proto: u8.decode(from, offset + 82),
       reason: u8.decode(from, offset + 83),
       count: u8.decode(from, offset + 84),
+      source: bytes16.decode(from, offset + 88),
     }
   },
 }
@@ -892,6 +976,64 @@ export const skUdp: StructCodec<SkUdp> = {
       tgid: u32.decode(from, offset + 4),
       connected: udpFlow.decode(from, offset + 8),
       slot: udpFlowX4.decode(from, offset + 72),
+    }
+  },
+}
+
+/** struct source4_key, 12 bytes. */
+export interface Source4Key {
+  readonly prefixLength: number
+  readonly servicePort: number
+  readonly addr: number
+}
+
+export const source4Key: StructCodec<Source4Key> = {
+  name: 'source4_key',
+  size: 12,
+  offsets: {
+    prefixLength: 0,
+    servicePort: 4,
+    addr: 8,
+  },
+  encode(value, into, offset) {
+    u32.encode(value.prefixLength, into, offset)
+    u32.encode(value.servicePort, into, offset + 4)
+    be32.encode(value.addr, into, offset + 8)
+  },
+  decode(from, offset) {
+    return {
+      prefixLength: u32.decode(from, offset),
+      servicePort: u32.decode(from, offset + 4),
+      addr: be32.decode(from, offset + 8),
+    }
+  },
+}
+
+/** struct source6_key, 24 bytes. */
+export interface Source6Key {
+  readonly prefixLength: number
+  readonly servicePort: number
+  readonly addr: Uint8Array
+}
+
+export const source6Key: StructCodec<Source6Key> = {
+  name: 'source6_key',
+  size: 24,
+  offsets: {
+    prefixLength: 0,
+    servicePort: 4,
+    addr: 8,
+  },
+  encode(value, into, offset) {
+    u32.encode(value.prefixLength, into, offset)
+    u32.encode(value.servicePort, into, offset + 4)
+    bytes16.encode(value.addr, into, offset + 8)
+  },
+  decode(from, offset) {
+    return {
+      prefixLength: u32.decode(from, offset),
+      servicePort: u32.decode(from, offset + 4),
+      addr: bytes16.decode(from, offset + 8),
     }
   },
 }
@@ -1147,12 +1289,28 @@ export const maps = {
     maxEntries: 1024,
     flags: MapFlag.MMAPABLE,
   },
+  netns: {
+    name: 'netns',
+    type: MapType.HASH,
+    key: u64,
+    value: netnsValue,
+    maxEntries: 4096,
+    flags: MapFlag.NO_PREALLOC,
+  },
+  netnsMissing: {
+    name: 'netns_missing',
+    type: MapType.HASH,
+    key: u64,
+    value: netnsMissing,
+    maxEntries: 1024,
+    flags: MapFlag.NO_PREALLOC,
+  },
   reasonCount: {
     name: 'reason_count',
     type: MapType.PERCPU_ARRAY,
     key: u32,
     value: u64,
-    maxEntries: 11,
+    maxEntries: 13,
     flags: 0,
   },
   rsk: {
@@ -1193,6 +1351,22 @@ export const maps = {
     key: i32,
     value: skUdp,
     maxEntries: 0,
+    flags: MapFlag.NO_PREALLOC,
+  },
+  source4: {
+    name: 'source4',
+    type: MapType.LPM_TRIE,
+    key: source4Key,
+    value: u8,
+    maxEntries: 1024,
+    flags: MapFlag.NO_PREALLOC,
+  },
+  source6: {
+    name: 'source6',
+    type: MapType.LPM_TRIE,
+    key: source6Key,
+    value: u8,
+    maxEntries: 1024,
     flags: MapFlag.NO_PREALLOC,
   },
   svc4: {

@@ -10,11 +10,23 @@ import {
   maps,
   type ServiceCount,
   type ServiceName,
+  SvcFlag,
+  type SvcValue,
   serviceCount,
 } from './bindings.gen.ts'
 import { frontendKey } from './plan/service-plan.ts'
 import { type DumpedMaps, dumpMaps } from './reconcile/dump.ts'
-import { keyOfPlace, placeOf4, placeOf6, type Slot, slotOf4, slotOf6, transportOf } from './reconcile/rows.ts'
+import {
+  keyOfPlace,
+  placeOf4,
+  placeOf6,
+  rangeOf4,
+  rangeOf6,
+  type Slot,
+  slotOf4,
+  slotOf6,
+  transportOf,
+} from './reconcile/rows.ts'
 
 export interface BackendCounts {
   readonly connections: number
@@ -78,6 +90,23 @@ export class DatapathInspection implements Disposable {
     return undefined
   }
 
+  /** CIDRs of those who may connect to a frontend, sorted; undefined: everybody, or there is no such frontend. */
+  sourceRangesOf(family: Family, address: string, port: number, protocol: Protocol): string[] | undefined {
+    if (protocol === 'SCTP') return undefined
+    const wanted = frontendKey(family, address, port, protocol)
+    const frontend = this.#frontends().find(({ key }) => key === wanted)
+    if (frontend === undefined || !frontend.checksSource) return undefined
+    const { source4, source6 } = this.#maps
+    const rows =
+      family === 'IPv4'
+        ? [...source4.entries()].map(([key]) => ({ id: key.servicePort, range: rangeOf4(key) }))
+        : [...source6.entries()].map(([key]) => ({ id: key.servicePort, range: rangeOf6(key) }))
+    return rows
+      .filter(({ id }) => id === frontend.servicePort)
+      .map(({ range }) => range)
+      .sort()
+  }
+
   /** By `namespace/name:port/PROTOCOL`, without the colon where the port has no name. */
   serviceCounts(): Map<string, ServiceCounts> {
     const counts = new Map<string, ServiceCounts>()
@@ -115,14 +144,20 @@ export class DatapathInspection implements Disposable {
     return counts
   }
 
-  *#frontends(): Generator<{ key: string; family: Family; list: number; servicePort: number }> {
-    for (const [key, { list, servicePort }] of this.#maps.svc4.entries()) {
+  *#frontends(): Generator<{
+    key: string
+    family: Family
+    list: number
+    servicePort: number
+    checksSource: boolean
+  }> {
+    for (const [key, value] of this.#maps.svc4.entries()) {
       const place = placeOf4(key)
-      if (place !== undefined) yield { key: keyOfPlace(place), family: 'IPv4', list, servicePort }
+      if (place !== undefined) yield { key: keyOfPlace(place), family: 'IPv4', ...leadOf(value) }
     }
-    for (const [key, { list, servicePort }] of this.#maps.svc6.entries()) {
+    for (const [key, value] of this.#maps.svc6.entries()) {
       const place = placeOf6(key)
-      if (place !== undefined) yield { key: keyOfPlace(place), family: 'IPv6', list, servicePort }
+      if (place !== undefined) yield { key: keyOfPlace(place), family: 'IPv6', ...leadOf(value) }
     }
   }
 
@@ -137,6 +172,12 @@ export class DatapathInspection implements Disposable {
     this.#resources[Symbol.dispose]()
   }
 }
+
+const leadOf = ({ list, servicePort, flags }: SvcValue) => ({
+  list,
+  servicePort,
+  checksSource: (flags & SvcFlag.SOURCE_RANGES) !== 0,
+})
 
 function found(map: BpfMap | undefined, name: string): BpfMap {
   if (map === undefined) throw new KpngError('not-found', `map ${name} is not pinned`)

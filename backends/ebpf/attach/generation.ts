@@ -2,10 +2,10 @@ import { existsSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { type BpfMap, EbpfError, openPinnedMap, openProgramById } from '@kpng/ebpf'
 import { attachedProgram } from './links.ts'
-import { type DerivedMap, derivedMaps, type MapLayouts, type PinnedMap } from './map-set.ts'
+import { type DerivedMap, derivedMaps, laterMaps, type MapLayouts, type PinnedMap } from './map-set.ts'
 import { generationPath, pinnedGenerations } from './pin-paths.ts'
 
-/** The derived maps of one generation, all open. Owned by whoever opened them. */
+/** The derived maps of one generation, all open. Owned by whoever opened them. Of an older version some may lack. */
 export interface Generation {
   readonly number: number
   readonly maps: ReadonlyMap<DerivedMap, BpfMap>
@@ -40,7 +40,9 @@ export function currentGeneration(instance: string, resources: DisposableStack):
 
 function currentNumber(instance: string): number | undefined {
   const whole = pinnedGenerations(instance).filter(number =>
-    derivedMaps.every(name => existsSync(join(generationPath(instance, number), name))),
+    derivedMaps.every(
+      name => laterMaps.has(name) || existsSync(join(generationPath(instance, number), name)),
+    ),
   )
   const ids = attachedMapIds(instance)
   const isAttached = (number: number): boolean => {
@@ -73,8 +75,8 @@ function openGeneration(
   const maps = new Map<DerivedMap, BpfMap>()
   for (const name of derivedMaps) {
     const map = openPin(opened, generationPath(instance, number), name)
-    if (map === undefined) return undefined
-    maps.set(name, map)
+    if (map !== undefined) maps.set(name, map)
+    else if (!laterMaps.has(name)) return undefined
   }
   resources.use(opened.move())
   return { number, maps }
@@ -86,6 +88,8 @@ export function generationMismatch(
   layouts: MapLayouts,
   entries: Readonly<Partial<Record<PinnedMap, number>>>,
 ): string | undefined {
+  const lacking = derivedMaps.find(name => !generation.maps.has(name))
+  if (lacking !== undefined) return `generation ${generation.number} lacks map ${lacking}`
   try {
     for (const [name, map] of generation.maps)
       layouts.check(`map ${name} of generation ${generation.number}`, map, name, entries[name])

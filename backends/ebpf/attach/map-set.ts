@@ -21,13 +21,17 @@ export const derivedMaps = [
   'backend6',
   'addr4',
   'addr6',
+  'source4',
+  'source6',
   'cfg',
   'service',
 ] as const
-/** They belong to sockets and clients and outlive generations. */
-export const livingMaps = ['sk_tcp', 'sk_udp', 'rsk', 'affinity'] as const
+/** Those that older versions did not have. */
+export const laterMaps: ReadonlySet<DerivedMap> = new Set(['source4', 'source6'])
+/** They belong to sockets, clients and namespaces and outlive generations. */
+export const livingMaps = ['sk_tcp', 'sk_udp', 'rsk', 'affinity', 'netns'] as const
 /** May start again at zero. */
-export const countMaps = ['backend_count', 'service_count', 'reason_count', 'event'] as const
+export const countMaps = ['backend_count', 'service_count', 'reason_count', 'netns_missing', 'event'] as const
 
 export type DerivedMap = (typeof derivedMaps)[number]
 export type LivingMap = (typeof livingMaps)[number]
@@ -56,6 +60,8 @@ export function entriesOf(sizes: Sizes): Readonly<Partial<Record<PinnedMap, numb
     svc6: sizes.maxFrontends,
     addr4: sizes.maxFrontends + nodeAddresses,
     addr6: sizes.maxFrontends + nodeAddresses,
+    source4: sizes.maxServicePorts,
+    source6: sizes.maxServicePorts,
     service: sizes.maxServicePorts,
     list: 4 * sizes.maxServicePorts + 1,
     backend4: slots,

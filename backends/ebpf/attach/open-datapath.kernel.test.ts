@@ -163,6 +163,23 @@ test('derived maps of another layout are left to their programs, and new ones ma
   assert.deepEqual(pinnedGenerations(scratch.instance), [2])
 })
 
+test('maps of a version without source ranges are left to their programs, and adopted from', () => {
+  using scratch = new Scratch()
+  {
+    using first = Datapath.open(scratch.options())
+    first.attach()
+  }
+  for (const name of ['source4', 'source6']) rmSync(join(generationPath(scratch.instance, 1), name))
+  rmSync(join(livingPath(scratch.instance), 'netns'))
+  using second = Datapath.open(scratch.options())
+  assert.equal(second.newGenerationReason, 'generation 1 lacks map source4')
+  assert.equal(second.isNew, false)
+  assert.ok(second.previousMap('service'))
+  assert.equal(second.previousMap('source4'), undefined)
+  second.attach()
+  assert.deepEqual(pinnedGenerations(scratch.instance), [2])
+})
+
 test('of generations that are not gone on with nothing is kept open', () => {
   using scratch = new Scratch()
   {

@@ -9,6 +9,8 @@ import {
   listEntry,
   maps,
   serviceName,
+  source4Key,
+  source6Key,
   svc4Key,
   svc6Key,
   svcValue,
@@ -26,6 +28,8 @@ export const derivedMapsOf = (map: (name: DerivedMap) => BpfMap): DumpedMaps => 
   backend6: memoryMap(map('backend6'), backend6),
   addr4: keyedMap(map('addr4'), maps.addr4.key, addrValue),
   addr6: keyedMap(map('addr6'), maps.addr6.key, addrValue),
+  source4: keyedMap(map('source4'), source4Key, maps.source4.value),
+  source6: keyedMap(map('source6'), source6Key, maps.source6.value),
   cfg: keyedMap(map('cfg'), maps.cfg.key, cfg),
   service: keyedMap(map('service'), maps.service.key, serviceName),
 })

@@ -5,10 +5,10 @@
  *
  * Three classes of state:
  *   derived   rebuilt from the Services at any time, in a new generation directory when the layout or a size
- *             changes (svc4, svc6, list, backend4, backend6, addr4, addr6, cfg, service)
- *   living    belongs to sockets and clients, survives upgrades: version byte, append-only layout, reserved
- *             space (sk_tcp, sk_udp, rsk, affinity)
- *   counters  may start again at zero (backend_count, service_count, reason_count)
+ *             changes (svc4, svc6, list, backend4, backend6, addr4, addr6, source4, source6, cfg, service)
+ *   living    belongs to sockets, clients and namespaces, survives upgrades: version byte, append-only layout,
+ *             reserved space (sk_tcp, sk_udp, rsk, affinity, netns)
+ *   counters  may start again at zero (backend_count, service_count, reason_count, netns_missing)
  *
  * "U" is user space, "K" the programs. max_entries below are minimums for loading by hand: the agent sets
  * the real sizes before it loads.
@@ -45,6 +45,8 @@ enum reason {
 	REASON_RECORD_FAILED_UDP = 8, /* no memory to remember the flow: ENOBUFS */
 	REASON_PORT_PROTECTED = 9, /* bind() to a NodePort with --protect-node-ports: EADDRINUSE */
 	REASON_EVENT_LOST = 10, /* of no connection: an event found the ring buffer full */
+	REASON_SOURCE_BLOCKED = 11, /* the source is in none of the loadBalancerSourceRanges: EHOSTUNREACH */
+	REASON_SOURCE_UNKNOWN = 12, /* there are such ranges, and nobody knows the source yet: EHOSTUNREACH */
 	REASON_MAX,
 };
 
@@ -74,11 +76,15 @@ struct svc6_key {
 	__u8 scope;
 };
 
+enum svc_flag {
+	SVC_SOURCE_RANGES = 1, /* only for sources that source4 or source6 has for the service port */
+};
+
 struct svc_value {
 	__u32 list; /* index into list */
 	__u32 service_port; /* id: index into service_count, key of service */
 	__u32 affinity_timeout_s; /* 0 = no session affinity */
-	__u16 flags;
+	__u16 flags; /* enum svc_flag */
 	__u8 algorithm; /* enum algorithm */
 	__u8 reserved;
 	__u32 maglev;
@@ -129,6 +135,54 @@ enum addr_flag {
 
 struct addr_value {
 	__u32 flags; /* enum addr_flag */
+};
+
+/*
+ * Who may connect to the frontends with SVC_SOURCE_RANGES: loadBalancerSourceRanges, one entry a service port and
+ * range. Written by U before such a frontend and deleted after it, read by K only for such a frontend. Full: the
+ * ranges that do not fit stay closed and are reported. prefix_length counts service_port's 32 bits, too.
+ */
+struct source4_key {
+	__u32 prefix_length;
+	__u32 service_port; /* id */
+	__be32 addr;
+};
+
+struct source6_key {
+	__u32 prefix_length;
+	__u32 service_port; /* id */
+	__u8 addr[16];
+};
+
+/*
+ * The addresses that the kernel chooses as source in a network namespace, for sockets that are not bound to one:
+ * connect() runs before the choice. By the namespace's cookie. Written by U while there are frontends with
+ * SVC_SOURCE_RANGES, read by K only for those. A namespace that is not there, for it is new or the map is full:
+ * REASON_SOURCE_UNKNOWN.
+ */
+enum netns_flag {
+	NETNS_SOURCE4 = 1, /* source4 is set */
+	NETNS_SOURCE6 = 2, /* source6 is set */
+};
+
+struct netns_value {
+	__u8 version;
+	__u8 flags; /* enum netns_flag */
+	__u16 reserved;
+	__u32 inode; /* of the namespace: where to look again */
+	__be32 source4;
+	__u32 reserved2;
+	__u8 source6[16];
+	__u64 reserved3[2];
+};
+
+/*
+ * Namespaces that netns lacks, by cookie. Written by K with REASON_SOURCE_UNKNOWN, emptied by U. Full: the next
+ * attempt is noted when there is room.
+ */
+struct netns_missing {
+	__u32 inode; /* of the socket's namespace; 0: not known */
+	__u32 tgid; /* a process that is likely to be in it */
 };
 
 /* One entry. Written by U: counts to 0 first, then the CIDRs, then the counts. */
@@ -345,6 +399,7 @@ struct select_test {
 	__u8 reason; /* enum reason */
 	__u8 count; /* 1: as a connection, in all counters */
 	__u8 reserved[3];
+	__u8 source[16]; /* unspecified: not known */
 };
 
 struct {
@@ -402,6 +457,38 @@ struct {
 	__type(key, struct in6_addr);
 	__type(value, struct addr_value);
 } addr6 SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LPM_TRIE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 1024);
+	__type(key, struct source4_key);
+	__type(value, __u8);
+} source4 SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LPM_TRIE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 1024);
+	__type(key, struct source6_key);
+	__type(value, __u8);
+} source6 SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 4096);
+	__type(key, __u64);
+	__type(value, struct netns_value);
+} netns SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 1024);
+	__type(key, __u64);
+	__type(value, struct netns_missing);
+} netns_missing SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
@@ -495,6 +582,8 @@ struct {
 	enum reason reason;
 	enum hook hook;
 	enum addr_flag addr_flag;
+	enum svc_flag svc_flag;
+	enum netns_flag netns_flag;
 	enum sk_tcp_flag sk_tcp_flag;
 	enum udp_flow_flag udp_flow_flag;
 	enum sk_udp_flag sk_udp_flag;

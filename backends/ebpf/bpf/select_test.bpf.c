@@ -6,9 +6,21 @@
 #include "consts.h"
 #include "maps.h"
 #include "select.h"
+#include "source.h"
 #include "verdict.h"
 
 char _license[] SEC("license") = "Dual BSD/GPL";
+
+static __always_inline enum reason source_reason(const struct select_test *test, const struct svc_value *svc,
+						 const int family)
+{
+	union address source;
+
+	__builtin_memcpy(&source, test->source, sizeof(source));
+	if (!(source.half[0] | source.half[1]))
+		return REASON_SOURCE_UNKNOWN;
+	return in_source_ranges(&source, svc->service_port, family) ? REASON_TRANSLATED : REASON_SOURCE_BLOCKED;
+}
 
 static __always_inline void run(struct select_test *test, const int family)
 {
@@ -27,8 +39,11 @@ static __always_inline void run(struct select_test *test, const int family)
 	outcome.reason = find_frontend(&request, family, &svc);
 	if (svc) {
 		outcome.service_port = svc->service_port;
-		outcome.reason = select_backend(&request, svc, NULL, family, &pick);
+		if (svc->flags & SVC_SOURCE_RANGES)
+			outcome.reason = source_reason(test, svc, family);
 	}
+	if (outcome.reason == REASON_TRANSLATED)
+		outcome.reason = select_backend(&request, svc, NULL, family, &pick);
 	if (test->count && outcome.reason != REASON_NOT_A_SERVICE)
 		count_outcome(&outcome);
 	test->reason = outcome.reason;

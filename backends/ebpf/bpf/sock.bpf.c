@@ -7,6 +7,7 @@
 #include "consts.h"
 #include "maps.h"
 #include "select.h"
+#include "source.h"
 #include "tcp_record.h"
 #include "udp_flow.h"
 #include "verdict.h"
@@ -84,8 +85,12 @@ static __always_inline int connect_to(struct bpf_sock_addr *ctx, const enum form
 	}
 	if (svc) {
 		outcome.service_port = svc->service_port;
-		complete(ctx, svc, &request);
-		outcome.reason = connect_choice(ctx, &request, svc, family, &pick);
+		if (unlikely(svc->flags & SVC_SOURCE_RANGES))
+			outcome.reason = check_source(ctx, HOOK_CONNECT, svc, family);
+		if (outcome.reason == REASON_TRANSLATED) {
+			complete(ctx, svc, &request);
+			outcome.reason = connect_choice(ctx, &request, svc, family, &pick);
+		}
 	}
 	if (outcome.reason == REASON_TRANSLATED)
 		outcome.reason = remember(ctx, &request, outcome.service_port, &pick);
@@ -126,8 +131,12 @@ static __always_inline int send_to(struct bpf_sock_addr *ctx, const enum form fo
 	}
 	if (svc) {
 		outcome.service_port = svc->service_port;
-		complete(ctx, svc, &request);
-		outcome.reason = udp_send(ctx, &request, svc, family, &pick);
+		if (unlikely(svc->flags & SVC_SOURCE_RANGES))
+			outcome.reason = check_source(ctx, HOOK_SENDMSG, svc, family);
+		if (outcome.reason == REASON_TRANSLATED) {
+			complete(ctx, svc, &request);
+			outcome.reason = udp_send(ctx, &request, svc, family, &pick);
+		}
 	}
 	if (outcome.reason == REASON_TRANSLATED)
 		ctx_set_address(ctx, form, &pick.addr, pick.port);

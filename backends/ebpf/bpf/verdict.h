@@ -29,6 +29,28 @@ static __always_inline bool is_translated(enum reason reason)
 	return reason == REASON_TRANSLATED || reason == REASON_RECORD_FAILED_TCP;
 }
 
+static __always_inline int errno_of(enum reason reason)
+{
+	switch (reason) {
+	case REASON_NO_ENDPOINTS:
+	case REASON_UNKNOWN_PORT:
+		return ECONNREFUSED;
+	case REASON_NO_LOCAL_ENDPOINTS:
+	case REASON_UNALLOCATED:
+	case REASON_SOURCE_BLOCKED:
+	case REASON_SOURCE_UNKNOWN:
+		return EHOSTUNREACH;
+	case REASON_LIST_BUSY:
+		return EAGAIN;
+	case REASON_RECORD_FAILED_UDP:
+		return ENOBUFS;
+	case REASON_PORT_PROTECTED:
+		return EADDRINUSE;
+	default:
+		return 0;
+	}
+}
+
 /* Atomic also where the memory is a CPU's own: a hook may be preempted by a task that runs one, too. */
 static __always_inline void increment(__u64 *count)
 {
@@ -52,7 +74,7 @@ static __always_inline void count_service(const struct outcome *outcome)
 			increment(&count->datagrams);
 	} else if (outcome->reason == REASON_NO_ENDPOINTS) {
 		increment(&count->refused);
-	} else if (outcome->reason == REASON_NO_LOCAL_ENDPOINTS) {
+	} else if (errno_of(outcome->reason) == EHOSTUNREACH) {
 		increment(&count->unreachable);
 	}
 }
@@ -120,26 +142,6 @@ static __always_inline void emit_event(void *ctx, const struct request *request,
 		e->backend_port = 0;
 	}
 	bpf_ringbuf_submit(e, 0);
-}
-
-static __always_inline int errno_of(enum reason reason)
-{
-	switch (reason) {
-	case REASON_NO_ENDPOINTS:
-	case REASON_UNKNOWN_PORT:
-		return ECONNREFUSED;
-	case REASON_NO_LOCAL_ENDPOINTS:
-	case REASON_UNALLOCATED:
-		return EHOSTUNREACH;
-	case REASON_LIST_BUSY:
-		return EAGAIN;
-	case REASON_RECORD_FAILED_UDP:
-		return ENOBUFS;
-	case REASON_PORT_PROTECTED:
-		return EADDRINUSE;
-	default:
-		return 0;
-	}
 }
 
 /*

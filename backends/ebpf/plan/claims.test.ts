@@ -6,8 +6,10 @@ import { Claims } from './claims.ts'
 import { type Frontend, planService } from './service-plan.ts'
 
 const claim = (name: string, clusterIP: string, externalIPs: string[] = []): readonly Frontend[] =>
-  planService(service({ name, clusterIPs: [clusterIP], externalIPs, ports: [{ port: 80 }] }), new Set())
-    .frontends
+  planService(service({ name, clusterIPs: [clusterIP], externalIPs, ports: [{ port: 80 }] }), {
+    nodePortFamilies: new Set(),
+    primaryAddresses: {},
+  }).frontends
 
 const KEY = '10.96.0.1:80/TCP'
 

@@ -25,6 +25,8 @@ export interface NodePlan {
   /** Canonical, sorted as found. */
   readonly nodePortAddresses: readonly string[]
   readonly nodePortFamilies: ReadonlySet<Family>
+  /** The node's own address of each family, canonical. */
+  readonly primaryAddresses: { readonly [F in Family]?: string }
   readonly serviceCIDRs: { readonly [F in Family]: readonly Cidr[] }
   readonly problems: readonly Problem[]
 }
@@ -73,7 +75,23 @@ export function planNode(
       })
     else list.push(cidr)
   }
-  return { nodePortAddresses: addresses, nodePortFamilies: families, serviceCIDRs, problems }
+  return {
+    nodePortAddresses: addresses,
+    nodePortFamilies: families,
+    primaryAddresses: primaryAddresses(node),
+    serviceCIDRs,
+    problems,
+  }
+}
+
+/** The first address of each family that others can reach. */
+export function primaryAddresses(node: NodeView | undefined): NodePlan['primaryAddresses'] {
+  const primary: { [F in Family]?: string } = {}
+  for (const family of ['IPv4', 'IPv6'] as const) {
+    const [address] = choose(family, 'primary', node?.addresses ?? [], undefined)
+    if (address !== undefined) primary[family] = address
+  }
+  return primary
 }
 
 function choose(

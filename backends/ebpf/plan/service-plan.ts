@@ -1,13 +1,18 @@
 import {
+  type Cidr,
+  cidrContains,
   classifyIP,
   type Family,
   familyOfBytes,
+  formatCIDR,
   formatIP,
   type PortEndpointsView,
   type Problem,
+  parseCIDR,
   parseIP,
   type ServiceView,
   serviceKey,
+  type TrafficDecision,
 } from '@kpng/api'
 
 /** The transports that a socket hook can translate. */
@@ -26,6 +31,8 @@ export interface Frontend {
   readonly port: number
   readonly protocol: Transport
   readonly list: ListKind
+  /** Only for the sources of the service port. */
+  readonly sourceRanges: boolean
   /** Key of the Service that claims it. */
   readonly service: string
   /** Key of the service port: `namespace/name:port/protocol`. */
@@ -40,6 +47,8 @@ export interface ServicePortPlan {
   readonly protocol: Transport
   readonly affinityTimeoutSeconds: number
   readonly endpoints: { readonly [F in Family]?: PortEndpointsView }
+  /** CIDRs of both families, canonical: who may connect to the frontends with `sourceRanges`. */
+  readonly sources: readonly string[]
 }
 
 /** An address that is known, whatever its port: see the map addr4. */
@@ -71,11 +80,23 @@ export function frontendKey(family: Family, address: string, port: number, proto
   return family === 'IPv4' ? `${address}:${port}/${protocol}` : `[${address}]:${port}/${protocol}`
 }
 
+/** What a Service's plan needs to know of the node. */
+export interface NodeFacts {
+  /** Those in which the node serves NodePorts at all. */
+  readonly nodePortFamilies: ReadonlySet<Family>
+  /** The node's own address of each family. */
+  readonly primaryAddresses: { readonly [F in Family]?: string }
+}
+
 /**
- * Frontends, lists and addresses of one Service on this node. `nodePortFamilies` are those in which the node
- * serves NodePorts at all.
+ * What becomes of a connection that a socket on this node makes. It is a node's process or a pod on this node, which
+ * only a masquerade would tell apart: who makes it is certain here, with or without a local detector.
  */
-export function planService(view: ServiceView, nodePortFamilies: ReadonlySet<Family>): ServicePlan {
+export const decisionOf = (kind: FrontendKind, { decisions }: PortEndpointsView): TrafficDecision =>
+  kind === 'ClusterIP' ? decisions.clusterIPFromPod : decisions.externalFromNode
+
+/** Frontends, lists and addresses of one Service on this node. */
+export function planService(view: ServiceView, node: NodeFacts): ServicePlan {
   const key = serviceKey(view)
   const notServed: Problem[] = []
   const plan = {
@@ -96,6 +117,7 @@ export function planService(view: ServiceView, nodePortFamilies: ReadonlySet<Fam
     return plan
   }
   const targets = FAMILIES.flatMap(family => targetsOf(view, family, key, notServed))
+  const sources = FAMILIES.flatMap(family => sourcesOf(view, family, targets, node))
   plan.addresses.push(...knownAddresses(targets))
   for (const [index, port] of view.ports.entries()) {
     const field = `spec.ports[${index}]`
@@ -128,6 +150,7 @@ export function planService(view: ServiceView, nodePortFamilies: ReadonlySet<Fam
       protocol,
       affinityTimeoutSeconds,
       endpoints: port.endpoints,
+      sources,
     })
     const seen = new Set<string>()
     const add = (target: Target, number: number): void => {
@@ -136,7 +159,8 @@ export function planService(view: ServiceView, nodePortFamilies: ReadonlySet<Fam
       // One address twice (an external IP that is the load balancer's too) is one frontend; the first kind counts.
       if (seen.has(frontend)) return
       seen.add(frontend)
-      const list = kind === 'ClusterIP' && view.internalLocal ? 'local' : 'cluster'
+      const selection = port.endpoints[family]
+      const list = selection === undefined ? 'cluster' : decisionOf(kind, selection).list
       plan.frontends.push({
         key: frontend,
         kind,
@@ -145,6 +169,7 @@ export function planService(view: ServiceView, nodePortFamilies: ReadonlySet<Fam
         port: number,
         protocol,
         list,
+        sourceRanges: target.sourceRanges,
         service: key,
         servicePort,
       })
@@ -152,8 +177,8 @@ export function planService(view: ServiceView, nodePortFamilies: ReadonlySet<Fam
     for (const target of targets) add(target, port.port)
     if (port.nodePort === 0) continue
     for (const family of FAMILIES)
-      if (nodePortFamilies.has(family) && view.addresses[family] !== undefined)
-        add({ family, address: '', kind: 'NodePort' }, port.nodePort)
+      if (node.nodePortFamilies.has(family) && view.addresses[family] !== undefined)
+        add({ family, address: '', kind: 'NodePort', sourceRanges: false }, port.nodePort)
   }
   return plan
 }
@@ -162,6 +187,7 @@ interface Target {
   readonly family: Family
   readonly address: string
   readonly kind: FrontendKind
+  readonly sourceRanges: boolean
 }
 
 const FIELDS: Readonly<Record<FrontendKind, string>> = {
@@ -178,6 +204,8 @@ function targetsOf(view: ServiceView, family: Family, key: string, notServed: Pr
   const addresses = view.addresses[family]
   if (addresses === undefined) return []
   const targets: Target[] = []
+  // A load balancer's address is checked whatever else it is called. Node ports never are.
+  const checked = new Set(addresses.sourceRanges.length > 0 ? addresses.loadBalancerIPs.map(canonical) : [])
   const add = (kind: FrontendKind, text: string): void => {
     const ip = parseIP(text)
     const refuse = (why: string): void => {
@@ -191,23 +219,41 @@ function targetsOf(view: ServiceView, family: Family, key: string, notServed: Pr
     if (ip === undefined || familyOfBytes(ip) !== family) refuse(`not an ${family} address`)
     else if (classifyIP(ip) === 'loopback') refuse('a loopback address is never translated')
     else if (classifyIP(ip) === 'unspecified') refuse('an unspecified address is no destination')
-    else targets.push({ family, address: formatIP(ip), kind })
+    else {
+      const address = formatIP(ip)
+      targets.push({ family, address, kind, sourceRanges: checked.has(address) })
+    }
   }
   add('ClusterIP', addresses.clusterIP)
-  if (addresses.sourceRanges.length === 0) {
-    for (const address of addresses.loadBalancerIPs) add('LoadBalancer', address)
-  } else if (addresses.loadBalancerIPs.length > 0) {
-    // The socket does not know its source address yet: serving everybody would open what was closed.
-    const message = `${addresses.loadBalancerIPs.join(', ')}: not served at the socket, loadBalancerSourceRanges cannot be checked there yet`
-    notServed.push({
-      where: key,
-      field: 'spec.loadBalancerSourceRanges',
-      message,
-      reason: 'SourceRangesNotServed',
-    })
-  }
+  for (const address of addresses.loadBalancerIPs) add('LoadBalancer', address)
   for (const address of addresses.externalIPs) add('ExternalIP', address)
   return targets
+}
+
+const canonical = (text: string): string => {
+  const ip = parseIP(text)
+  return ip === undefined ? text : formatIP(ip)
+}
+
+/**
+ * Who may connect to the Service's load balancer addresses of a family. If that is the node, so may those addresses
+ * themselves: where one is put on the node's own interfaces, the node calls it from itself.
+ */
+function sourcesOf(
+  view: ServiceView,
+  family: Family,
+  targets: readonly Target[],
+  { primaryAddresses }: NodeFacts,
+): string[] {
+  const own = targets.filter(target => target.family === family && target.sourceRanges)
+  if (own.length === 0) return []
+  const ranges = (view.addresses[family]?.sourceRanges ?? [])
+    .map(parseCIDR)
+    .filter((cidr): cidr is Cidr => cidr?.family === family)
+  const node = parseIP(primaryAddresses[family] ?? '')
+  const fromNode = node !== undefined && ranges.some(range => cidrContains(range, node))
+  const themselves = fromNode ? own.map(({ address }) => `${address}/${family === 'IPv4' ? 32 : 128}`) : []
+  return [...new Set([...ranges.map(formatCIDR), ...themselves])].sort()
 }
 
 function knownAddresses(targets: readonly Target[]): KnownAddress[] {

@@ -1,5 +1,15 @@
-import { type Family, formatIPv4, ipFamily } from '@kpng/api'
-import type { Backend4, Backend6, Cfg, RecordRow, Svc4Key, Svc6Key, SvcValue } from '../bindings.gen.ts'
+import { canonicalCIDR, type Family, formatIPv4, ipFamily } from '@kpng/api'
+import type {
+  Backend4,
+  Backend6,
+  Cfg,
+  RecordRow,
+  Source4Key,
+  Source6Key,
+  Svc4Key,
+  Svc6Key,
+  SvcValue,
+} from '../bindings.gen.ts'
 import { formatIPv6 } from '../plan/address.ts'
 import { orderOf } from '../plan/buddy.ts'
 import type { Adopted, AdoptedFrontend, AdoptedList, AdoptedMember, AdoptedServicePort } from './adopted.ts'
@@ -11,6 +21,8 @@ import {
   keyOfPlace,
   placeOf4,
   placeOf6,
+  rangeOf4,
+  rangeOf6,
   type Slot,
   slotOf4,
   slotOf6,
@@ -29,6 +41,7 @@ export async function adopt(maps: DatapathMaps, records: Iterable<RecordRow> = [
   const reader = new Reader(maps)
   await reader.names()
   await reader.frontends()
+  await reader.sources()
   await reader.lists()
   await reader.generations()
   await reader.records(records)
@@ -49,6 +62,9 @@ class Reader {
   readonly #leads = new Map<number, { readonly family: Family; readonly servicePort: number }>()
   readonly #lists: AdoptedList[] = []
   readonly #orphanLists: number[] = []
+  readonly #sources = new Map<number, string[]>()
+  readonly #strangeSources4: Source4Key[] = []
+  readonly #strangeSources6: Source6Key[] = []
   readonly #members = new Map<number, AdoptedMember>()
   /** Ids of memberships by service port, address and port. */
   readonly #memberIds = new Map<string, number>()
@@ -107,6 +123,31 @@ class Reader {
       if (lead === undefined) this.#leads.set(value.list, { family, servicePort: value.servicePort })
       else if (lead.family !== family || lead.servicePort !== value.servicePort)
         this.#findings.push(`frontend ${key}: list ${value.list} belongs to another service port or family`)
+      await this.#slicer.breathe()
+    }
+  }
+
+  async sources(): Promise<void> {
+    await this.#readSources(this.#maps.source4.entries(), rangeOf4, this.#strangeSources4)
+    await this.#readSources(this.#maps.source6.entries(), rangeOf6, this.#strangeSources6)
+  }
+
+  async #readSources<K extends Source4Key | Source6Key>(
+    rows: Iterable<[K, number]>,
+    rangeOf: (key: K) => string,
+    strange: K[],
+  ): Promise<void> {
+    for (const [row] of rows) {
+      const range = rangeOf(row)
+      const { servicePort } = row
+      if (!this.#ports.has(servicePort) || canonicalCIDR(range) !== range) {
+        strange.push(row)
+        this.#findings.push(`source range ${range}: service port ${servicePort} has no name`)
+        continue
+      }
+      const ranges = this.#sources.get(servicePort)
+      if (ranges === undefined) this.#sources.set(servicePort, [range])
+      else ranges.push(range)
       await this.#slicer.breathe()
     }
   }
@@ -242,6 +283,9 @@ class Reader {
         lists: this.#lists,
         orphanLists: this.#orphanLists,
         addresses,
+        sources: this.#sources,
+        strangeSources4: this.#strangeSources4,
+        strangeSources6: this.#strangeSources6,
         cfg: found,
         strangeNames: this.#strangeNames,
       },

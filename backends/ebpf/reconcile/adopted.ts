@@ -1,5 +1,5 @@
 import type { Family } from '@kpng/api'
-import type { Cfg, ServiceName, Svc4Key, Svc6Key, SvcValue } from '../bindings.gen.ts'
+import type { Cfg, ServiceName, Source4Key, Source6Key, Svc4Key, Svc6Key, SvcValue } from '../bindings.gen.ts'
 import type { Transport } from '../plan/service-plan.ts'
 import type { DeadBackend } from './hooks.ts'
 import type { FrontendPlace, Slot } from './rows.ts'
@@ -49,6 +49,11 @@ export interface AdoptedContents {
   readonly orphanLists: readonly number[]
   /** Flags by address. */
   readonly addresses: ReadonlyMap<string, number>
+  /** CIDRs by service port id. */
+  readonly sources: ReadonlyMap<number, readonly string[]>
+  /** Keys of source4 and source6 that no service port has. */
+  readonly strangeSources4: readonly Source4Key[]
+  readonly strangeSources6: readonly Source6Key[]
   readonly cfg: Cfg | undefined
   /** Rows of the map service that no service port has: to delete. */
   readonly strangeNames: readonly number[]

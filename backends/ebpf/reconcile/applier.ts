@@ -1,13 +1,14 @@
-import type { EndpointView, Family, Problem } from '@kpng/api'
-import { Algorithm, Reason, type SvcValue } from '../bindings.gen.ts'
+import type { EndpointView, Family, PortEndpointsView, Problem } from '@kpng/api'
+import { Algorithm, Reason, SvcFlag, type SvcValue } from '../bindings.gen.ts'
 import { orderOf } from '../plan/buddy.ts'
-import type { Frontend, ListKind, ServicePortPlan } from '../plan/service-plan.ts'
+import { decisionOf, type Frontend, type ListKind, type ServicePortPlan } from '../plan/service-plan.ts'
 import { isFull } from './entry-batch.ts'
 import type { FrontendDelete, FrontendWrite } from './frontend-table.ts'
 import { type ListJob, rangeResource } from './list-table.ts'
 import type { NameWrite } from './name-table.ts'
 import { protocolNumber, sameSvcValue } from './rows.ts'
 import type { Slicer } from './slicer.ts'
+import type { SourceEntry } from './source-table.ts'
 import {
   type FrontendState,
   type ListState,
@@ -36,12 +37,14 @@ export interface Outcome {
 
 /**
  * Brings the kernel to what some Services want. The order of the writes is what keeps every connection whole:
- * names, then ranges, then flips, then frontends; what is left behind is retired after that.
+ * names, then ranges, then flips, then sources, then frontends; what is left behind is retired after that.
  */
 export class Applier {
   readonly #tables: Tables
   readonly #slicer: Slicer
   #names: NameWrite[] = []
+  /** By service port: what is written once that has its name. */
+  #sources = new Map<PortState, SourceEntry[]>()
   /** One for a list: a later one replaces it. */
   #lists = new Map<ListState, ListJob>()
   #outcome: Outcome = newOutcome()
@@ -52,7 +55,7 @@ export class Applier {
   }
 
   async apply(services: readonly ServiceState[]): Promise<Outcome> {
-    const { names, lists, addresses, frontends, left } = this.#tables
+    const { names, lists, addresses, sources, frontends, left } = this.#tables
     const breathe = (): Promise<void> => this.#slicer.breathe()
     this.#outcome = newOutcome()
     for (const service of services) {
@@ -62,6 +65,10 @@ export class Applier {
     await names.write(this.#names, breathe)
     await lists.write([...this.#lists.values()], breathe)
     await addresses.add(breathe)
+    await sources.write(
+      [...this.#sources].flatMap(([port, entries]) => (port.named ? entries : [])),
+      breathe,
+    )
     const writes: FrontendWrite[] = []
     const deletes: FrontendDelete[] = []
     for (const service of services) {
@@ -69,13 +76,19 @@ export class Applier {
       await breathe()
     }
     await frontends.write(writes, deletes, breathe)
-    for (const service of services) {
-      for (const port of [...service.ports.values()]) this.#settlePort(port)
+    const ports = services.flatMap(service => [...service.ports.values()])
+    await sources.delete(
+      [...new Set([...ports, ...left])].flatMap(port => this.#surplusSources(port)),
+      breathe,
+    )
+    for (const port of ports) {
+      this.#settlePort(port)
       await breathe()
     }
     for (const port of left) if (port.service.ports.get(port.key) === port) this.#settlePort(port)
     left.clear()
     this.#names = []
+    this.#sources.clear()
     this.#lists.clear()
     return this.#outcome
   }
@@ -95,6 +108,12 @@ export class Applier {
     if (port === undefined) return
     port.wanted = true
     if (!port.named) this.#name(port)
+    const missing = this.#tables.sources.missing(port.id, plan.sources)
+    if (missing.length > 0)
+      this.#sources.set(
+        port,
+        missing.map(range => this.#source(port, range)),
+      )
     if (port.lists.some(list => list.kind === undefined)) this.#recogniseLists(port, won)
     for (const { family, list: kind } of won) {
       if (port.lists.some(list => list.wanted && list.family === family && list.kind === kind)) continue
@@ -129,6 +148,28 @@ export class Applier {
     this.#names.push({ id: port.id, name: port.name, done, failed })
   }
 
+  #source(port: PortState, range: string): SourceEntry {
+    const resource = range.includes(':') ? 'source6' : 'source4'
+    const failed = (error: unknown): void =>
+      this.#failed(port.service, error, resource, `source range ${range} of ${port.key}`)
+    return { servicePort: port.id, range, failed }
+  }
+
+  /** Those that go: at once where others stay, else when no frontend in the kernel asks for them any more. */
+  #surplusSources(port: PortState): SourceEntry[] {
+    const { sources, frontends } = this.#tables
+    if (!sources.applied.has(port.id)) return []
+    const plan = port.wanted ? planOf(port) : undefined
+    const wanted = plan?.sources ?? []
+    const asks = (key: string): boolean =>
+      ((frontends.entries.get(key)?.value.flags ?? 0) & SvcFlag.SOURCE_RANGES) !== 0
+    if (wanted.length === 0 && port.frontends.values().some(asks)) return []
+    return sources.surplus(port.id, wanted).map(range => {
+      this.#outcome.room.add(range.includes(':') ? 'source6' : 'source4')
+      return this.#source(port, range)
+    })
+  }
+
   /** An adopted list is what all of its frontends want it to be; where they disagree it is given up. */
   #recogniseLists(port: PortState, won: readonly Frontend[]): void {
     const { entries } = this.#tables.frontends
@@ -148,7 +189,7 @@ export class Applier {
       list.kind === 'local' ? endpoint.inLocal : endpoint.inCluster,
     )
     const slots = this.#membersOf(port, list.family, chosen)
-    const reason = selection?.hasAnyEndpoints ? Reason.NO_LOCAL_ENDPOINTS : Reason.NO_ENDPOINTS
+    const reason = emptyReason(selection, list.kind)
     const ids = slots.map(slot => slot.id)
     const { lists } = this.#tables
     if (list.inForce && !list.stale && sameIds(list.ids, ids) && (ids.length > 0 || list.base === reason)) {
@@ -248,7 +289,8 @@ export class Applier {
     const { entries } = frontends
     const won = claims.won(service.key)
     const plans = new Map(service.plan?.ports.map(plan => [plan.key, plan]))
-    for (const { key, family, address, port: number, protocol, servicePort, list: kind } of won) {
+    for (const frontend of won) {
+      const { key, family, address, port: number, protocol, servicePort, list: kind } = frontend
       const port = service.ports.get(servicePort)
       const list = port?.lists.find(known => known.wanted && known.family === family && known.kind === kind)
       const applied = entries.get(key)
@@ -261,7 +303,8 @@ export class Applier {
         if (applied !== undefined && !current && !later) deletes.push({ key, failed })
         continue
       }
-      const value = svcValueOf(list, port, plans.get(servicePort)?.affinityTimeoutSeconds ?? 0)
+      const timeoutS = plans.get(servicePort)?.affinityTimeoutSeconds ?? 0
+      const value = svcValueOf(list, port, timeoutS, frontend.sourceRanges)
       if (applied !== undefined && leadsTo(applied, port, list, value)) continue
       const place = { family, address, port: number, protocol }
       writes.push({ key, place, value, port, list, failed })
@@ -282,6 +325,7 @@ export class Applier {
     for (const list of [...port.lists]) if (!list.wanted && list.refs === 0) this.#tables.lists.retire(list)
     this.#settleMembers(port)
     if (port.wanted || port.frontends.size > 0 || port.lists.length > 0) return
+    if (this.#tables.sources.applied.has(port.id)) return
     this.#tables.dropPort(port)
   }
 
@@ -327,9 +371,19 @@ export class Applier {
 const leadsTo = (applied: FrontendState, port: PortState, list: ListState, value: SvcValue): boolean =>
   applied.list === list && applied.port === port && !applied.doubtful && sameSvcValue(applied.value, value)
 
+const planOf = (port: PortState): ServicePortPlan | undefined =>
+  port.service.plan?.ports.find(one => one.key === port.key)
+
+/** Why a list without endpoints is empty: what the decision says that uses this list. */
+function emptyReason(selection: PortEndpointsView | undefined, kind: ListKind | undefined): Reason {
+  const users = selection && (['ClusterIP', 'NodePort'] as const).map(one => decisionOf(one, selection))
+  const decision = users?.find(({ list }) => list === kind)
+  return decision?.verdict === 'drop' ? Reason.NO_LOCAL_ENDPOINTS : Reason.NO_ENDPOINTS
+}
+
 /** All endpoints that the Service names for a service port, by member key. */
 function endpointsOf(port: PortState): Map<string, EndpointView> {
-  const plan = port.service.plan?.ports.find(one => one.key === port.key)
+  const plan = planOf(port)
   const endpoints = new Map<string, EndpointView>()
   for (const selection of Object.values(plan?.endpoints ?? {})) {
     for (const endpoint of selection.endpoints)
@@ -350,11 +404,16 @@ const newOutcome = (): Outcome => ({
 const sameIds = (a: readonly number[], b: readonly number[]): boolean =>
   a.length === b.length && a.every((id, index) => id === b[index])
 
-const svcValueOf = (list: ListState, port: PortState, affinityTimeoutS: number): SvcValue => ({
+const svcValueOf = (
+  list: ListState,
+  port: PortState,
+  affinityTimeoutS: number,
+  sourceRanges: boolean,
+): SvcValue => ({
   list: list.index,
   servicePort: port.id,
   affinityTimeoutS,
-  flags: 0,
+  flags: sourceRanges ? SvcFlag.SOURCE_RANGES : 0,
   algorithm: Algorithm.RANDOM,
   maglev: 0,
 })

@@ -1,14 +1,34 @@
 import { formatAddressPort, formatIPv4 } from '@kpng/api'
 import type { Cfg, ListEntry, Svc4Key, Svc6Key, SvcValue } from '../bindings.gen.ts'
-import { AddrFlag, Reason } from '../bindings.gen.ts'
+import { AddrFlag, Reason, SvcFlag } from '../bindings.gen.ts'
 import { formatIPv6 } from '../plan/address.ts'
 import type { DatapathMaps } from './maps.ts'
-import { keyOfPlace, placeOf4, placeOf6, type Slot, slotOf4, slotOf6, transportOf } from './rows.ts'
+import {
+  keyOfPlace,
+  placeOf4,
+  placeOf6,
+  rangeOf4,
+  rangeOf6,
+  type Slot,
+  slotOf4,
+  slotOf6,
+  transportOf,
+} from './rows.ts'
 
 /** What `dumpMaps` reads: enough to print the datapath's tables, with or without an agent. */
 export type DumpedMaps = Pick<
   DatapathMaps,
-  'svc4' | 'svc6' | 'list' | 'backend4' | 'backend6' | 'addr4' | 'addr6' | 'cfg' | 'service'
+  | 'svc4'
+  | 'svc6'
+  | 'list'
+  | 'backend4'
+  | 'backend6'
+  | 'addr4'
+  | 'addr6'
+  | 'source4'
+  | 'source6'
+  | 'cfg'
+  | 'service'
 >
 
 /**
@@ -17,6 +37,7 @@ export type DumpedMaps = Pick<
  *     addr4 10.96.0.10 -> cluster-ip
  *     list 3 -> base 16 count 2: #5 10.180.0.1:53, #6 10.180.0.2:53
  *     service 1 -> kube-system/kube-dns:dns/UDP
+ *     source4 203.0.113.0/24 -> service shop/frontend:http
  *     svc4 10.96.0.10:53/UDP -> list 3 service kube-system/kube-dns:dns affinity 0
  *
  * Generations are left out unless `generations` is set (`#5.1`).
@@ -30,9 +51,13 @@ export function dumpMaps(maps: DumpedMaps, options: { readonly generations?: boo
     lines.push(`service ${id} -> ${text}/${transportOf(proto) ?? proto}`)
   }
   const families = new Map<number, 4 | 6>()
+  const ownerOf = (servicePort: number): string => names.get(servicePort) ?? `?${servicePort}`
   const frontend = (map: string, where: string, value: SvcValue): void => {
-    const owner = names.get(value.servicePort) ?? `?${value.servicePort}`
-    lines.push(`${map} ${where} -> list ${value.list} service ${owner} affinity ${value.affinityTimeoutS}`)
+    const { list, servicePort, affinityTimeoutS, flags } = value
+    const checks = flags & SvcFlag.SOURCE_RANGES ? ' source-ranges' : ''
+    lines.push(
+      `${map} ${where} -> list ${list} service ${ownerOf(servicePort)} affinity ${affinityTimeoutS}${checks}`,
+    )
   }
   for (const [key, value] of maps.svc4.entries()) {
     families.set(value.list, 4)
@@ -52,6 +77,10 @@ export function dumpMaps(maps: DumpedMaps, options: { readonly generations?: boo
     lines.push(`addr4 ${formatIPv4(address)} -> ${flagText(flags)}`)
   for (const [address, { flags }] of maps.addr6.entries())
     lines.push(`addr6 ${formatIPv6(address)} -> ${flagText(flags)}`)
+  for (const [key] of maps.source4.entries())
+    lines.push(`source4 ${rangeOf4(key)} -> service ${ownerOf(key.servicePort)}`)
+  for (const [key] of maps.source6.entries())
+    lines.push(`source6 ${rangeOf6(key)} -> service ${ownerOf(key.servicePort)}`)
   const cfg = maps.cfg.lookup(0)
   if (cfg !== undefined) lines.push(...cfgLines(cfg))
   return lines.sort(compareNatural)

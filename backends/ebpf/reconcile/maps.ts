@@ -8,6 +8,8 @@ import type {
   Cfg,
   ListEntry,
   ServiceName,
+  Source4Key,
+  Source6Key,
   Svc4Key,
   Svc6Key,
   SvcValue,
@@ -22,6 +24,8 @@ export interface DatapathMaps {
   readonly backend6: MemoryMap<Backend6>
   readonly addr4: KeyedMap<number, AddrValue>
   readonly addr6: KeyedMap<Uint8Array, AddrValue>
+  readonly source4: KeyedMap<Source4Key, number>
+  readonly source6: KeyedMap<Source6Key, number>
   readonly cfg: KeyedMap<number, Cfg>
   readonly service: KeyedMap<number, ServiceName>
   readonly affinity: KeyedMap<AffinityKey, AffinityValue>

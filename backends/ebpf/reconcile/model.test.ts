@@ -10,6 +10,7 @@ const NAMES = ['a/one', 'a/two', 'b/one', 'b/three', 'c/four']
 const VIPS = ['10.96.0.1', '10.96.0.2', '10.96.0.3', 'fd00::1', 'fd00::2']
 const EXTERNAL = ['192.0.2.1', '10.96.0.1', '2001:db8::1']
 const PODS = ['10.1.0.1', '10.1.0.2', '10.1.0.3', '10.1.0.4', 'fd01::1', 'fd01::2', 'fd01::3']
+const RANGES = ['10.1.0.0/16', '10.0.0.0/8', '192.168.1.0/24', 'fd01::/16', 'fd02::/64']
 const WORDS = ['', ' local', ' local onlycluster', ' local onlylocal', ' notready', ' terminating']
 
 const endpointText = fc
@@ -31,6 +32,7 @@ const spec: fc.Arbitrary<ServiceSpec> = fc.record({
     .map(([v4, v6]) => [v4, ...v6]),
   externalIPs: fc.subarray(EXTERNAL),
   loadBalancerIPs: fc.subarray(EXTERNAL),
+  sourceRanges: fc.oneof(fc.constant([]), fc.subarray(RANGES)),
   ports: fc.uniqueArray(port, { minLength: 1, maxLength: 3, selector: one => `${one.name} ${one.protocol}` }),
   affinity: fc.constantFrom(0, 0, 10),
   internalLocal: fc.boolean(),
@@ -109,7 +111,7 @@ const steps: fc.Arbitrary<{ readonly text: string; readonly run: Step }> = fc.on
   },
 )
 
-const WIDE: FakeSizes = { frontends: 200, lists: 200, slots: 512, addresses: 64, names: 100 }
+const WIDE: FakeSizes = { frontends: 200, lists: 200, slots: 512, addresses: 64, names: 100, sources: 200 }
 
 async function play(
   options: { sizes: FakeSizes; ids: number; faults: number },
@@ -188,7 +190,7 @@ function property(
 describe('whatever happens, after settle each frontend answers as it should', () => {
   it('with room and no failures', property({ sizes: WIDE, ids: 500, faults: 0 }, 20))
   it('with one operation in ten failing', property({ sizes: WIDE, ids: 500, faults: 0.1 }, 20))
-  const tight: FakeSizes = { frontends: 9, lists: 8, slots: 16, addresses: 6, names: 6 }
+  const tight: FakeSizes = { frontends: 9, lists: 8, slots: 16, addresses: 6, names: 6, sources: 6 }
   it('with too little room', property({ sizes: tight, ids: 14, faults: 0 }, 20))
   it(
     'with too little room and one operation in ten failing',

@@ -8,6 +8,8 @@ import type { Slicer } from './slicer.ts'
 import type { ServiceState } from './state.ts'
 import type { Tables } from './tables.ts'
 
+const FAMILIES: readonly Family[] = ['IPv4', 'IPv6']
+
 /** What a change of plans means for the work to do. */
 export interface PlannerEvents {
   readonly dirty: (service: ServiceState, revision: number) => void
@@ -129,9 +131,16 @@ export class Planner {
       this.#cfg.wanted = cfgOf(this.nodePlan.serviceCIDRs)
       if (this.#cfg.dirty) this.#events.cfg()
     }
-    if (before.nodePortFamilies.symmetricDifference(this.nodePlan.nodePortFamilies).size === 0) return
+    const { nodePortFamilies, primaryAddresses } = this.nodePlan
+    const otherFamilies = before.nodePortFamilies.symmetricDifference(nodePortFamilies).size > 0
+    const otherPrimary = FAMILIES.some(family => before.primaryAddresses[family] !== primaryAddresses[family])
+    if (!otherFamilies && !otherPrimary) return
     for (const { key, view } of [...this.#tables.services.values()]) {
-      if (view?.ports.some(port => port.nodePort !== 0)) this.#planService(key, view, revision)
+      if (view === undefined) continue
+      const concerned =
+        (otherFamilies && view.ports.some(port => port.nodePort !== 0)) ||
+        (otherPrimary && Object.values(view.addresses).some(({ sourceRanges }) => sourceRanges.length > 0))
+      if (concerned) this.#planService(key, view, revision)
       if (this.#slicer.over) await this.#slicer.breathe()
     }
   }
@@ -141,7 +150,8 @@ export class Planner {
     const { claims } = this.#tables
     const service = this.#tables.service(key)
     service.view = view
-    service.plan = view && planService(view, this.#nodePortFamilies())
+    const { primaryAddresses } = this.nodePlan
+    service.plan = view && planService(view, { nodePortFamilies: this.#nodePortFamilies(), primaryAddresses })
     const before = claims.claims(key)
     const touched = claims.set(key, service.plan?.frontends ?? [])
     for (const frontend of before) this.#abandon(frontend.key, revision)

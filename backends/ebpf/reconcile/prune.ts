@@ -6,7 +6,7 @@ import type { Tables } from './tables.ts'
  * somebody claims is left to them; they are given.
  */
 export function prune(tables: Tables): Set<ServiceState> {
-  const { frontends, lists, names, claims } = tables
+  const { frontends, lists, names, sources, claims } = tables
   const heirs = new Set<ServiceState>()
   for (const [key, { port }] of frontends.entries) {
     if (port !== undefined) continue
@@ -18,5 +18,6 @@ export function prune(tables: Tables): Set<ServiceState> {
     if (list.port === undefined && list.refs === 0) lists.retire(list)
   frontends.removeStrange()
   names.removeStrange()
+  sources.removeStrange()
   return heirs
 }

@@ -1,10 +1,12 @@
-import { type Cidr, type Family, formatIP, formatIPv4, parseIPv4 } from '@kpng/api'
+import { type Cidr, type Family, formatIP, formatIPv4, parseCIDR, parseIPv4 } from '@kpng/api'
 import {
   type Backend4,
   type Backend6,
   type Cfg,
   type RecordRow,
   Scope,
+  type Source4Key,
+  type Source6Key,
   type Svc4Key,
   type Svc6Key,
   type SvcValue,
@@ -143,6 +145,33 @@ export function cfgOf(cidrs: NodePlan['serviceCIDRs']): Cfg {
 // Host bits are cleared, as the programs need it: they compare (address & mask) with addr.
 const row4 = ({ bytes, prefixLength }: Cidr) => ({ addr: numberOfIPv4(bytes), mask: maskIPv4(prefixLength) })
 const row6 = ({ bytes, prefixLength }: Cidr) => ({ addr: bytes, mask: maskIPv6(prefixLength) })
+
+/** The bits of a key of source4 and source6 before the address. */
+const SERVICE_PORT_BITS = 32
+
+/** For a CIDR of a plan. */
+export function source4KeyOf(servicePort: number, range: string): Source4Key {
+  const { bytes, prefixLength } = cidr(range)
+  return { prefixLength: SERVICE_PORT_BITS + prefixLength, servicePort, addr: numberOfIPv4(bytes) }
+}
+
+export function source6KeyOf(servicePort: number, range: string): Source6Key {
+  const { bytes, prefixLength } = cidr(range)
+  return { prefixLength: SERVICE_PORT_BITS + prefixLength, servicePort, addr: bytes }
+}
+
+/** As a plan writes it; of a key that no plan makes, something else. */
+export const rangeOf4 = (key: Source4Key): string =>
+  `${formatIPv4(key.addr)}/${key.prefixLength - SERVICE_PORT_BITS}`
+
+export const rangeOf6 = (key: Source6Key): string =>
+  `${formatIPv6(key.addr)}/${key.prefixLength - SERVICE_PORT_BITS}`
+
+function cidr(text: string): Cidr {
+  const value = parseCIDR(text)
+  if (value === undefined) throw new TypeError(`${text} is not a CIDR`)
+  return value
+}
 
 /** For text that a plan has already parsed. */
 export function ipv4(text: string): number {

@@ -13,6 +13,8 @@ export type Resource =
   | 'backend6'
   | 'addr4'
   | 'addr6'
+  | 'source4'
+  | 'source6'
   | 'service port ids'
   | 'backend ids'
 

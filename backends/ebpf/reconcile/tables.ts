@@ -7,6 +7,7 @@ import { ListTable } from './list-table.ts'
 import type { DatapathMaps } from './maps.ts'
 import { NameTable } from './name-table.ts'
 import type { Retirement } from './retirement.ts'
+import { SourceTable } from './source-table.ts'
 import {
   type ListState,
   type Member,
@@ -36,6 +37,7 @@ export class Tables {
   readonly names: NameTable
   readonly lists: ListTable
   readonly frontends: FrontendTable
+  readonly sources: SourceTable
   readonly portIds: IdTable
   readonly backendIds: IdTable
   /** By backend id: those that are live. */
@@ -52,6 +54,7 @@ export class Tables {
     this.backendIds = new IdTable(limits.maxBackendId)
     this.names = new NameTable(maps.service)
     this.lists = new ListTable(maps, retirement)
+    this.sources = new SourceTable(maps)
     this.addresses = new AddressWriter(maps, this.wantedAddresses)
     this.frontends = new FrontendTable(maps, ({ port, list }) => {
       if (port !== undefined) this.left.add(port)

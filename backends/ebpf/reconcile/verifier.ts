@@ -1,5 +1,5 @@
-import { type Family, formatIPv4 } from '@kpng/api'
-import type { SvcValue } from '../bindings.gen.ts'
+import { canonicalCIDR, type Family, formatIPv4 } from '@kpng/api'
+import type { Source4Key, Source6Key, SvcValue } from '../bindings.gen.ts'
 import { formatIPv6 } from '../plan/address.ts'
 import type { CfgWriter } from './cfg-writer.ts'
 import { keyOfName } from './name-table.ts'
@@ -11,6 +11,8 @@ import {
   listWord,
   placeOf4,
   placeOf6,
+  rangeOf4,
+  rangeOf6,
   sameBackend,
   sameSvcValue,
 } from './rows.ts'
@@ -101,6 +103,14 @@ export class Verifier {
     await this.#freeLists()
     yield
     await this.#names()
+    yield
+    await this.#sources(false, maps.source4.entries(), rangeOf4, key =>
+      this.#tables.sources.strange4.push(key),
+    )
+    yield
+    await this.#sources(true, maps.source6.entries(), rangeOf6, key =>
+      this.#tables.sources.strange6.push(key),
+    )
     yield
     await this.#addresses('IPv4', maps.addr4.entries(), formatIPv4)
     yield
@@ -194,6 +204,38 @@ export class Verifier {
         if (!port.named || names.applied.has(port.id)) continue
         port.named = false
         this.#repair(service)
+      }
+    }
+  }
+
+  async #sources<K extends Source4Key | Source6Key>(
+    isIPv6: boolean,
+    rows: Iterable<[K, number]>,
+    rangeOf: (key: K) => string,
+    strange: (key: K) => void,
+  ): Promise<void> {
+    const { sources, services } = this.#tables
+    const owners = new Map<number, ServiceState>()
+    for (const service of services.values())
+      for (const { id } of service.ports.values()) owners.set(id, service)
+    const seen = new Set<string>()
+    for (const [row] of rows) {
+      const range = rangeOf(row)
+      const { servicePort } = row
+      const owner = owners.get(servicePort)
+      seen.add(`${servicePort} ${range}`)
+      if (sources.has(servicePort, range)) continue
+      if (owner === undefined || canonicalCIDR(range) !== range) strange(row)
+      else sources.enter(servicePort, range)
+      this.#repair(owner)
+      if (owner === undefined || canonicalCIDR(range) !== range) this.#step.prune = true
+      if (this.#slicer.over) await this.#slicer.breathe()
+    }
+    for (const [servicePort, ranges] of [...sources.applied]) {
+      for (const range of [...ranges.keys()]) {
+        if (range.includes(':') !== isIPv6 || seen.has(`${servicePort} ${range}`)) continue
+        sources.forget(servicePort, range)
+        this.#repair(owners.get(servicePort))
       }
     }
   }

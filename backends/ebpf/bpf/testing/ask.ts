@@ -26,6 +26,7 @@ export function ask(
     proto: protocols.tcp,
     reason: 0,
     count: 0,
+    source: new Uint8Array(16),
     ...options,
   }
   const data = new Uint8Array(selectTest.size)

@@ -6,6 +6,7 @@
  *   socket NAME inet|inet6 stream|dgram|mptcp [v6only]     bind NAME ADDR PORT   nonblock NAME
  *   connect NAME ADDR PORT      disconnect NAME      getpeername NAME            soerror NAME    close NAME
  *   send NAME WORD              sendto NAME ADDR PORT WORD        sendto-unspec NAME ADDR PORT WORD
+ *   sendfrom NAME SOURCE ADDR PORT WORD               (a datagram with a source address of its own, IP_PKTINFO)
  *   recvfrom NAME               (ok ADDR PORT WORDS..., streams: ok WORDS...)           device NAME IFNAME
  *   connects N FAMILY ADDR PORT (N fresh TCP sockets: ok BACKEND=COUNT... ERRNO=COUNT...)
  *   datagrams N FAMILY ADDR PORT (N fresh UDP sockets, the same)
@@ -339,6 +340,47 @@ static void send_to(char **word, bool unspec)
 	print_result(sendto(fd_of(word[1]), word[4], strlen(word[4]), MSG_NOSIGNAL, &to.any, size));
 }
 
+/* The source is bound to this datagram only, as DNS servers do with many addresses. */
+static void send_from(char **word)
+{
+	union any_addr to, source;
+	int size = parse_address(word[3], word[4], &to);
+	struct iovec data = {.iov_base = word[5], .iov_len = strlen(word[5])};
+	union {
+		char bytes[CMSG_SPACE(sizeof(struct in6_pktinfo))];
+		struct cmsghdr align;
+	} control = {};
+	struct msghdr message = {
+		.msg_name = &to,
+		.msg_namelen = size,
+		.msg_iov = &data,
+		.msg_iovlen = 1,
+		.msg_control = &control,
+	};
+	struct cmsghdr *header;
+
+	parse_address(word[2], "0", &source);
+	message.msg_controllen = sizeof(control);
+	header = CMSG_FIRSTHDR(&message);
+	if (source.any.sa_family == AF_INET) {
+		struct in_pktinfo info = {.ipi_spec_dst = source.in4.sin_addr};
+
+		header->cmsg_level = IPPROTO_IP;
+		header->cmsg_type = IP_PKTINFO;
+		header->cmsg_len = CMSG_LEN(sizeof(info));
+		memcpy(CMSG_DATA(header), &info, sizeof(info));
+		message.msg_controllen = CMSG_SPACE(sizeof(info));
+	} else {
+		struct in6_pktinfo info = {.ipi6_addr = source.in6.sin6_addr};
+
+		header->cmsg_level = IPPROTO_IPV6;
+		header->cmsg_type = IPV6_PKTINFO;
+		header->cmsg_len = CMSG_LEN(sizeof(info));
+		memcpy(CMSG_DATA(header), &info, sizeof(info));
+	}
+	print_result(sendmsg(fd_of(word[1]), &message, MSG_NOSIGNAL));
+}
+
 static void disconnect(int fd)
 {
 	struct sockaddr to = {.sa_family = AF_UNSPEC};
@@ -391,6 +433,8 @@ static bool run(char **word, int words)
 		send_to(word, false);
 	else if (!strcmp(command, "sendto-unspec"))
 		send_to(word, true);
+	else if (!strcmp(command, "sendfrom"))
+		send_from(word);
 	else if (!strcmp(command, "recvfrom"))
 		receive(fd_of(word[1]));
 	else if (!strcmp(command, "connects"))

@@ -34,6 +34,8 @@ export interface ServiceOptions {
   /** Why an empty list is empty. */
   readonly emptyReason?: gen.Reason
   readonly ipv6?: boolean
+  /** "10.0.0.0/8": only from these. Undefined: from everywhere; empty: from nowhere. */
+  readonly sourceRanges?: readonly string[]
 }
 
 export interface DatapathOptions {
@@ -55,6 +57,10 @@ export class TestDatapath implements Disposable {
   readonly addr4: KeyedMap<number, gen.AddrValue>
   readonly addr6: KeyedMap<Uint8Array, gen.AddrValue>
   readonly cfg: KeyedMap<number, gen.Cfg>
+  readonly source4: KeyedMap<gen.Source4Key, number>
+  readonly source6: KeyedMap<gen.Source6Key, number>
+  readonly netns: KeyedMap<bigint, gen.NetnsValue>
+  readonly netnsMissing: KeyedMap<bigint, gen.NetnsMissing>
   readonly affinity: KeyedMap<gen.AffinityKey, gen.AffinityValue>
   readonly dead: KeyedMap<gen.DeadKey, number>
   readonly list: MemoryMap<gen.ListEntry>
@@ -84,6 +90,14 @@ export class TestDatapath implements Disposable {
     this.svc6 = keyedMap(this.sock.map('svc6'), maps.svc6.key, maps.svc6.value)
     this.addr4 = keyedMap(this.sock.map('addr4'), maps.addr4.key, maps.addr4.value)
     this.addr6 = keyedMap(this.sock.map('addr6'), maps.addr6.key, maps.addr6.value)
+    this.source4 = keyedMap(this.sock.map('source4'), maps.source4.key, maps.source4.value)
+    this.source6 = keyedMap(this.sock.map('source6'), maps.source6.key, maps.source6.value)
+    this.netns = keyedMap(this.sock.map('netns'), maps.netns.key, maps.netns.value)
+    this.netnsMissing = keyedMap(
+      this.sock.map('netns_missing'),
+      maps.netnsMissing.key,
+      maps.netnsMissing.value,
+    )
     this.cfg = keyedMap(this.sock.map('cfg'), maps.cfg.key, maps.cfg.value)
     this.affinity = keyedMap(this.sock.map('affinity'), maps.affinity.key, maps.affinity.value)
     this.dead = keyedMap(this.sock.map('dead'), maps.dead.key, maps.dead.value)
@@ -121,6 +135,7 @@ export class TestDatapath implements Disposable {
     const list = this.#nextList++
     const service = new TestService(this, list, this.#nextServicePort++, ipv6, options)
     service.setBackends(options.backends, options.emptyReason)
+    for (const range of options.sourceRanges ?? []) this.allow(service, range)
     for (const vip of options.vips) service.addFrontend(vip)
     return service
   }
@@ -139,6 +154,36 @@ export class TestDatapath implements Disposable {
   setAddress(address: string, flags: number): void {
     if (isIpv6(address)) this.addr6.update(mapped(address), { flags })
     else this.addr4.update(ipv4(address), { flags })
+  }
+
+  #sourceKey(service: TestService, range: string) {
+    const [address = '', bits = ''] = range.split('/')
+    const key = { prefixLength: 32 + Number(bits), servicePort: service.servicePort }
+    return { key, address }
+  }
+
+  /** Opens the service's frontends that have source ranges to one more range. */
+  allow(service: TestService, range: string): void {
+    const { key, address } = this.#sourceKey(service, range)
+    if (isIpv6(address)) this.source6.update({ ...key, addr: mapped(address) }, 1)
+    else this.source4.update({ ...key, addr: ipv4(address) }, 1)
+  }
+
+  forbid(service: TestService, range: string): void {
+    const { key, address } = this.#sourceKey(service, range)
+    if (isIpv6(address)) this.source6.delete({ ...key, addr: mapped(address) })
+    else this.source4.delete({ ...key, addr: ipv4(address) })
+  }
+
+  /** What the agent finds out about a namespace; '' = it has no address of the family. */
+  setSources(cookie: bigint, source4: string, source6: string): void {
+    this.netns.update(cookie, {
+      version: gen.Version.RECORD_VERSION,
+      flags: (source4 === '' ? 0 : gen.NetnsFlag.SOURCE4) | (source6 === '' ? 0 : gen.NetnsFlag.SOURCE6),
+      inode: 0,
+      source4: source4 === '' ? 0 : ipv4(source4),
+      source6: source6 === '' ? new Uint8Array(16) : mapped(source6),
+    })
   }
 
   counts(service: TestService): Record<'connections' | 'datagrams' | 'refused' | 'unreachable', number> {
@@ -278,7 +323,7 @@ export class TestService {
       list: this.list,
       servicePort: this.servicePort,
       affinityTimeoutS: this.#options.affinityTimeoutS ?? 0,
-      flags: 0,
+      flags: this.#options.sourceRanges === undefined ? 0 : gen.SvcFlag.SOURCE_RANGES,
       algorithm: 0,
       maglev: 0,
     }

@@ -198,9 +198,17 @@ export interface FakeSizes {
   readonly slots: number
   readonly addresses: number
   readonly names: number
+  readonly sources: number
 }
 
-export const SMALL: FakeSizes = { frontends: 64, lists: 64, slots: 128, addresses: 64, names: 32 }
+export const SMALL: FakeSizes = {
+  frontends: 64,
+  lists: 64,
+  slots: 128,
+  addresses: 64,
+  names: 32,
+  sources: 32,
+}
 
 /** All maps of the datapath, empty. */
 export function fakeMaps(sizes: FakeSizes = SMALL, fault: Fault = () => undefined) {
@@ -219,6 +227,8 @@ export function fakeMaps(sizes: FakeSizes = SMALL, fault: Fault = () => undefine
     backend6: memory(specs.backend6, sizes.slots),
     addr4: hash(specs.addr4, sizes.addresses),
     addr6: hash(specs.addr6, sizes.addresses),
+    source4: hash(specs.source4, sizes.sources),
+    source6: hash(specs.source6, sizes.sources),
     cfg: cfg.share(fault),
     service: hash(specs.service, sizes.names),
     affinity: hash(specs.affinity, 1024),
@@ -239,6 +249,8 @@ export const shareMaps = (maps: FakeMaps, fault: Fault): FakeMaps => ({
   backend6: maps.backend6.share(fault),
   addr4: maps.addr4.share(fault),
   addr6: maps.addr6.share(fault),
+  source4: maps.source4.share(fault),
+  source6: maps.source6.share(fault),
   cfg: maps.cfg.share(fault),
   service: maps.service.share(fault),
   affinity: maps.affinity.share(fault),

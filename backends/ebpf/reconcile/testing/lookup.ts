@@ -1,7 +1,16 @@
-import { parseIPv4 } from '@kpng/api'
-import { AddrFlag, Reason, type SvcValue } from '../../bindings.gen.ts'
+import { cidrContains, ipBytes, parseCIDR, parseIPv4 } from '@kpng/api'
+import { AddrFlag, Reason, SvcFlag, type SvcValue } from '../../bindings.gen.ts'
 import { parseIPv6 } from '../../plan/address.ts'
-import { type FrontendPlace, type Slot, slotOf4, slotOf6, svc4KeyOf, svc6KeyOf } from '../rows.ts'
+import {
+  type FrontendPlace,
+  rangeOf4,
+  rangeOf6,
+  type Slot,
+  slotOf4,
+  slotOf6,
+  svc4KeyOf,
+  svc6KeyOf,
+} from '../rows.ts'
 import type { FakeMaps } from './fake-maps.ts'
 
 export type Answer =
@@ -14,10 +23,18 @@ export type Answer =
     }
   | { readonly verdict: keyof typeof Reason }
 
-/** What connect() to a place would meet, step by step as the programs do it: every slot that it might pick. */
-export function lookup(maps: FakeMaps, place: FrontendPlace): Answer {
+/**
+ * What connect() to a place would meet, step by step as the programs do it: every slot that it might pick. `source`
+ * is who connects; without it, one who may.
+ */
+export function lookup(maps: FakeMaps, place: FrontendPlace, source?: string): Answer {
   const direct = frontendOf(maps, place)
-  if (direct !== undefined) return listOf(maps, place, direct)
+  if (direct !== undefined) {
+    const checks = (direct.flags & SvcFlag.SOURCE_RANGES) !== 0
+    if (source !== undefined && checks && !isAllowed(maps, direct.servicePort, source))
+      return { verdict: 'SOURCE_BLOCKED' }
+    return listOf(maps, place, direct)
+  }
   const flags = flagsOf(maps, place.address)
   if (flags === 0) return { verdict: inServiceCidr(maps, place.address) ? 'UNALLOCATED' : 'NOT_A_SERVICE' }
   const nodePort = (flags & AddrFlag.NODE) !== 0 ? frontendOf(maps, { ...place, address: '' }) : undefined
@@ -27,6 +44,18 @@ export function lookup(maps: FakeMaps, place: FrontendPlace): Answer {
 
 const frontendOf = (maps: FakeMaps, place: FrontendPlace): SvcValue | undefined =>
   place.family === 'IPv4' ? maps.svc4.lookup(svc4KeyOf(place)) : maps.svc6.lookup(svc6KeyOf(place))
+
+/** As a longest-prefix-match trie answers: whether any entry holds the service port and the source. */
+function isAllowed(maps: FakeMaps, servicePort: number, source: string): boolean {
+  const address = ipBytes(source)
+  const holds = (key: { readonly servicePort: number }, range: string): boolean => {
+    const cidr = parseCIDR(range)
+    return key.servicePort === servicePort && cidr !== undefined && cidrContains(cidr, address)
+  }
+  return address.length === 4
+    ? [...maps.source4.entries()].some(([key]) => holds(key, rangeOf4(key)))
+    : [...maps.source6.entries()].some(([key]) => holds(key, rangeOf6(key)))
+}
 
 function listOf(
   maps: FakeMaps,

@@ -12,6 +12,8 @@ export interface Expected {
   /** `address port`, sorted; empty: see reason. */
   readonly backends: readonly string[]
   readonly reason: 'NO_ENDPOINTS' | 'NO_LOCAL_ENDPOINTS'
+  /** CIDRs of those who may connect; undefined: everybody. */
+  readonly sources: readonly string[] | undefined
 }
 
 const RANKS = ['clusterIP', 'loadBalancer', 'external', 'nodePort']
@@ -40,6 +42,7 @@ export function expectedFrontends(
               servicePort,
               affinityS: view.affinityTimeoutSeconds,
               ...listOf(port.endpoints[family], local),
+              sources: address === '' ? undefined : sourcesOf(view, family, address, node),
             },
           })
         }
@@ -64,12 +67,54 @@ function targets(
   const served = node?.addresses.some(address => address.includes('.') === (family === 'IPv4')) ?? false
   return [
     ['clusterIP', addresses.clusterIP, port.port] as [string, string, number],
-    ...(addresses.sourceRanges.length > 0 ? [] : addresses.loadBalancerIPs).map(
+    ...addresses.loadBalancerIPs.map(
       address => ['loadBalancer', address, port.port] as [string, string, number],
     ),
     ...addresses.externalIPs.map(address => ['external', address, port.port] as [string, string, number]),
     ...(served && port.nodePort > 0 ? [['nodePort', '', port.nodePort] as [string, string, number]] : []),
   ]
+}
+
+/** An address that is a load balancer's is checked; the node may call it from itself. */
+function sourcesOf(
+  view: ServiceView,
+  family: Family,
+  address: string,
+  node: NodeView | undefined,
+): readonly string[] | undefined {
+  const addresses = view.addresses[family]
+  if (addresses === undefined || addresses.sourceRanges.length === 0) return undefined
+  if (!addresses.loadBalancerIPs.includes(address)) return undefined
+  const own = node?.addresses.find(one => one.includes('.') === (family === 'IPv4'))
+  if (own === undefined || !isWithin(own, addresses.sourceRanges)) return addresses.sourceRanges
+  return [
+    ...addresses.sourceRanges,
+    ...addresses.loadBalancerIPs.map(one => `${one}/${one.includes('.') ? 32 : 128}`),
+  ]
+}
+
+/** Compares addresses as text of bits. */
+export function isWithin(address: string, ranges: readonly string[]): boolean {
+  return ranges.some(range => {
+    const [first = '', length = ''] = range.split('/')
+    if (first.includes('.') !== address.includes('.')) return false
+    return bits(address).slice(0, Number(length)) === bits(first).slice(0, Number(length))
+  })
+}
+
+function bits(address: string): string {
+  if (address.includes('.'))
+    return address
+      .split('.')
+      .map(byte => Number(byte).toString(2).padStart(8, '0'))
+      .join('')
+  const [head = '', tail] = address.split('::')
+  const left = head === '' ? [] : head.split(':')
+  const right = tail === undefined || tail === '' ? [] : tail.split(':')
+  const zeros = Array.from({ length: 8 - left.length - right.length }, () => '0')
+  return [...left, ...zeros, ...right]
+    .map(word => Number.parseInt(word, 16).toString(2).padStart(16, '0'))
+    .join('')
 }
 
 function listOf(

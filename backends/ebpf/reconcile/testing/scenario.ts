@@ -21,7 +21,7 @@ interface Step {
  *                                         then, so such a scenario is played without
  *     -- sync                             what changes, then sync and settle:
  *     node 192.168.1.1 cidr 10.96.0.0/16
- *     service ns/web ip 10.96.0.1 fd00::1 lb … external … affinity 10 internal-local
+ *     service ns/web ip 10.96.0.1 fd00::1 lb … ranges 10.0.0.0/8 … external … affinity 10 internal-local
  *       port http TCP 80 node 30080: 10.1.0.1:8080 local, 10.1.0.2:8080
  *     delete ns/web
  *     -- connect 10.96.0.1:80/TCP         a client's socket that the kernel remembers
@@ -177,11 +177,12 @@ class Player {
 }
 
 function parseService(name: string, words: readonly string[]) {
-  const parts = wordsByKey(words, ['ip', 'lb', 'external', 'affinity', 'internal-local'])
+  const parts = wordsByKey(words, ['ip', 'lb', 'ranges', 'external', 'affinity', 'internal-local'])
   return {
     name,
     clusterIPs: parts.get('ip') ?? [],
     loadBalancerIPs: parts.get('lb') ?? [],
+    sourceRanges: parts.get('ranges') ?? [],
     externalIPs: parts.get('external') ?? [],
     affinity: Number(parts.get('affinity')?.[0] ?? 0),
     internalLocal: parts.has('internal-local'),

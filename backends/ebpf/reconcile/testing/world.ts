@@ -10,7 +10,7 @@ import { type FrontendPlace, keyOfPlace, type Slot, slotOf4, slotOf6, slotOfReco
 import { FakeKernel, recordRow } from './fake-kernel.ts'
 import { type FakeMaps, type FakeSizes, fakeMaps, shareMaps } from './fake-maps.ts'
 import { lookup } from './lookup.ts'
-import { type Expected, expectedFrontends, servingMemberships } from './oracle.ts'
+import { type Expected, expectedFrontends, isWithin, servingMemberships } from './oracle.ts'
 import { TestClock } from './test-clock.ts'
 
 export interface WorldOptions {
@@ -20,6 +20,9 @@ export interface WorldOptions {
   readonly faults: number
   readonly seed: number
 }
+
+/** Sources of connections: in some range, in another, in none. */
+const CLIENTS = ['10.1.0.1', '10.2.0.1', '192.0.2.1', '192.168.1.1', 'fd01::1', 'fd02::1', '2001:db8::1']
 
 /** A client's socket, and what the Service that it connected to has said since. */
 interface Client {
@@ -173,6 +176,8 @@ export class World {
     const [key4] = pick([...maps.svc4.entries()]) ?? []
     const [key6] = pick([...maps.svc6.entries()]) ?? []
     const [address] = pick([...maps.addr4.entries()]) ?? []
+    const [source4] = pick([...maps.source4.entries()]) ?? []
+    const [source6] = pick([...maps.source6.entries()]) ?? []
     const value = { list: index, servicePort: 1, affinityTimeoutS: 3, flags: 0, algorithm: 0, maglev: 0 }
     this.#corrupted = true
     const acts = [
@@ -189,6 +194,12 @@ export class World {
       () => maps.backend6.write(index, [{ ...maps.backend6.read(index), id: 0 }]),
       () => address !== undefined && maps.addr4.delete(address),
       () => maps.addr4.update(7, { flags: 4 }),
+      () => source4 !== undefined && maps.source4.delete(source4),
+      () => source6 !== undefined && maps.source6.delete(source6),
+      () => maps.source4.update({ prefixLength: 32 + 9, servicePort: index, addr: 0 }, 1),
+      () => maps.source4.update({ prefixLength: 3, servicePort: 60, addr: 7 }, 1),
+      () => maps.source6.update({ prefixLength: 33, servicePort: 61, addr: new Uint8Array(16) }, 1),
+      () => key4 !== undefined && maps.svc4.update(key4, { ...value, flags: 1 }),
       () => maps.cfg.update(0, { cidr4Count: 1, cidr6Count: 0, cidr4: [{ addr: 0, mask: 0 }], cidr6: [] }),
     ]
     try {
@@ -296,13 +307,20 @@ export class World {
     const places = new Set([...expected.values()].map(one => keyOfPlace(one.place)))
     for (const line of this.dump()) {
       const [map, where = ''] = line.split(' ')
+      if (map === 'source4' || map === 'source6') assert(!/ service \?/.test(line), `of nobody: ${line}`)
       if (map === 'svc4' || map === 'svc6') assert(places.has(where), `a frontend that nobody wants: ${line}`)
     }
     this.#checkClients()
   }
 
-  #checkFrontend({ place, servicePort, affinityS, backends, reason }: Expected): void {
+  #checkFrontend({ place, servicePort, affinityS, backends, reason, sources }: Expected): void {
     const at = keyOfPlace(place)
+    for (const source of CLIENTS) {
+      if (source.includes(':') !== (place.family === 'IPv6')) continue
+      const { verdict } = lookup(this.#maps, place, source)
+      const allowed = sources === undefined || isWithin(source, sources)
+      assert.equal(verdict !== 'SOURCE_BLOCKED', allowed, `${at} answers ${verdict} to ${source}`)
+    }
     const answer = lookup(this.#maps, place)
     if (backends.length === 0) {
       assert.equal(answer.verdict, reason, at)
