@@ -29,3 +29,11 @@ export function parseDestination(text: string): Destination {
   if (protocol === undefined) throw bad(`protocol "${protocolText}" is none of tcp, udp, sctp`)
   return { address, port, protocol }
 }
+
+/** A source address for the destination: canonical, of its family. */
+export function parseSource(text: string, { address }: Destination): string {
+  const source = isIP(text) === 0 ? undefined : canonicalIP(text)
+  if (source === undefined) throw new KpngError('usage', `--from "${text}": not an IP address`)
+  if (source.includes(':') === address.includes(':')) return source
+  throw new KpngError('usage', `--from ${text}: ${address} is of the other family`)
+}

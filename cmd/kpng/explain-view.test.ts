@@ -1,9 +1,21 @@
 import assert from 'node:assert/strict'
-import { test } from 'node:test'
-import type { EndpointView, PortEndpointsView, ServiceView } from '@kpng/api'
+import { describe, test } from 'node:test'
+import {
+  cidrContains,
+  type EndpointView,
+  ipBytes,
+  type PortEndpointsView,
+  parseCIDR,
+  type ServiceView,
+} from '@kpng/api'
 import { decide } from '@kpng/server'
 import { parseDestination } from './destination.ts'
 import { type Explanation, explain } from './explain-view.ts'
+
+const contains = (text: string, address: string): boolean => {
+  const cidr = parseCIDR(text)
+  return cidr !== undefined && cidrContains(cidr, ipBytes(address))
+}
 
 const endpoint = (address: string, changes: Partial<EndpointView> = {}): EndpointView => ({
   address,
@@ -59,6 +71,10 @@ const service = (name: string, clusterIP: string, changes: Partial<ServiceView> 
 })
 
 function explained(text: string, ...services: ServiceView[]): Explanation {
+  return explainedFrom(undefined, text, ...services)
+}
+
+function explainedFrom(from: string | undefined, text: string, ...services: ServiceView[]): Explanation {
   return explain(parseDestination(text), {
     node: {
       name: 'node-a',
@@ -69,7 +85,8 @@ function explained(text: string, ...services: ServiceView[]): Explanation {
     },
     services,
     nodePortAddresses: ['192.0.2.1'],
-    contains: (cidr, address) => cidr === '10.96.0.0/16' && address.startsWith('10.96.'),
+    contains,
+    ...(from === undefined ? {} : { from }),
   })
 }
 
@@ -98,7 +115,19 @@ test('explain: a NodePort is served on the node’s own addresses only', () => {
 })
 
 test('explain: policy Local with all endpoints elsewhere is unreachable, and says where they are', () => {
-  const { outcome, endpoints } = explained('10.96.0.1:80', { ...web, internalLocal: true })
+  const decisions = decide({
+    internalLocal: true,
+    externalLocal: false,
+    cluster: 'serve',
+    local: 'drop',
+    masqueradeAll: false,
+    localDetector: false,
+  })
+  const ports = web.ports.map(port => ({
+    ...port,
+    endpoints: { IPv4: { ...selected(...(port.endpoints.IPv4?.endpoints ?? [])), decisions } },
+  }))
+  const { outcome, endpoints } = explained('10.96.0.1:80', { ...web, internalLocal: true, ports })
   assert.equal(outcome, 'unreachable')
   assert.match(endpoints[0]?.reason ?? '', /not on this node \(on node-b\)/)
 })
@@ -128,16 +157,47 @@ test('explain: two Services that claim one address: the one served is named, and
   assert.deepEqual(shadowed, ['default/zz'])
 })
 
-test('explain: LoadBalancer addresses with source ranges say why they are not served', () => {
-  const addresses = {
-    IPv4: {
-      clusterIP: '10.96.0.1',
-      externalIPs: [],
-      loadBalancerIPs: ['203.0.113.1'],
-      sourceRanges: ['10.0.0.0/8'],
+describe('explain: a LoadBalancer address with source ranges', () => {
+  const ranged = (changes: Partial<ServiceView> = {}): ServiceView => ({
+    ...web,
+    addresses: {
+      IPv4: {
+        clusterIP: '10.96.0.1',
+        externalIPs: ['198.51.100.1'],
+        loadBalancerIPs: ['203.0.113.1'],
+        sourceRanges: ['10.0.0.0/8', '10.7.0.0/16'],
+      },
     },
-  }
-  const explanation = explained('203.0.113.1:80', { ...web, addresses })
-  assert.equal(explanation.outcome, 'untouched')
-  assert.match(explanation.rule, /loadBalancerSourceRanges/)
+    ...changes,
+  })
+  const from = (source: string | undefined, to = '203.0.113.1:80', view = ranged()) =>
+    explainedFrom(source, to, view)
+
+  test('[KP-4.2.1] names the range that lets a source in', () => {
+    const { outcome, rule, sources } = from('10.7.1.2')
+    assert.deepEqual([outcome, sources?.decidedBy], ['forwarded', '10.7.0.0/16'])
+    assert.match(rule, /open to 10\.7\.1\.2 by its loadBalancerSourceRanges \(10\.7\.0\.0\/16\)/)
+  })
+
+  test('[KP-4.2.1] is unreachable for a source in none of them, with endpoints or without', () => {
+    const { outcome, rule, sources } = from('192.168.0.1')
+    assert.deepEqual([outcome, sources?.decidedBy], ['unreachable', null])
+    assert.match(rule, /192\.168\.0\.1 is in none of its loadBalancerSourceRanges \(10\.0\.0\.0\/8, /)
+    const ports = web.ports.map(port => ({ ...port, endpoints: { IPv4: selected() } }))
+    assert.equal(from('192.168.0.1', '203.0.113.1:80', ranged({ ports })).outcome, 'unreachable')
+    assert.equal(from('10.7.1.2', '203.0.113.1:80', ranged({ ports })).outcome, 'refused')
+  })
+
+  test('says who may connect where nobody is named', () => {
+    const { outcome, rule, sources } = from(undefined)
+    assert.deepEqual([outcome, sources], ['forwarded', { ranges: ['10.0.0.0/8', '10.7.0.0/16'] }])
+    assert.match(rule, /open to sources in 10\.0\.0\.0\/8, 10\.7\.0\.0\/16 only/)
+  })
+
+  test('[KP-4.2.1] leaves the Service’s other addresses open', () => {
+    for (const to of ['10.96.0.1:80', '198.51.100.1:80', '192.0.2.1:30080']) {
+      const { outcome, sources } = from('192.168.0.1', to)
+      assert.deepEqual([outcome, sources], ['forwarded', undefined], to)
+    }
+  })
 })

@@ -1,5 +1,5 @@
 import { type EndpointView, type NodeView, type ServiceView, serviceKey } from '@kpng/api'
-import type { Frontend } from '@kpng/backend-ebpf'
+import { decisionOf, type Frontend, planService, primaryAddresses } from '@kpng/backend-ebpf'
 import type { Destination } from './destination.ts'
 import { frontendsOf, servicePortName, usedEndpoints } from './service-rows.ts'
 
@@ -19,6 +19,8 @@ export interface Explanation {
   readonly rule: string
   readonly service?: string
   readonly frontend?: Frontend
+  /** Present where loadBalancerSourceRanges are checked. */
+  readonly sources?: SourceCheck
   readonly affinityTimeoutSeconds?: number
   readonly topologyMode?: string
   readonly endpoints: readonly ExplainedEndpoint[]
@@ -26,7 +28,19 @@ export interface Explanation {
   readonly shadowed: readonly string[]
 }
 
+/** loadBalancerSourceRanges of a frontend, and what they say of a source. */
+export interface SourceCheck {
+  /** CIDRs of those who may connect. */
+  readonly ranges: readonly string[]
+  /** Who asks. */
+  readonly from?: string
+  /** The longest range that holds `from`; null: none does. Absent without `from`. */
+  readonly decidedBy?: string | null
+}
+
 interface Facts {
+  /** Source address of the connection, where it is known. */
+  readonly from?: string
   readonly node: NodeView | null
   readonly services: readonly ServiceView[]
   /** Node addresses on which NodePorts are served. */
@@ -61,12 +75,17 @@ export function explain(destination: Destination, facts: Facts): Explanation {
   const { service, servicePort, frontend } = match
   const selection = servicePort.endpoints[frontend.family]
   const used = usedEndpoints(selection, frontend.list)
-  const outcome =
-    used.length > 0 ? 'forwarded' : selection?.hasAnyEndpoints === true ? 'unreachable' : 'refused'
+  const sources = frontend.sourceRanges ? checkSource(service, frontend, facts) : undefined
+  const verdict = selection === undefined ? 'refuse' : decisionOf(frontend.kind, selection).verdict
+  const outcome = sources?.decidedBy === null ? 'unreachable' : OUTCOMES[verdict]
   return {
     destination,
     outcome,
-    rule: sentence(outcome, frontend, service),
+    rule:
+      sources?.decidedBy === null
+        ? blocked(sources, frontend, service)
+        : sentence(outcome, frontend, service, sources),
+    ...(sources === undefined ? {} : { sources }),
     service: servicePortName(service, servicePort),
     frontend,
     affinityTimeoutSeconds: service.affinityTimeoutSeconds,
@@ -85,6 +104,29 @@ export function explain(destination: Destination, facts: Facts): Explanation {
   }
 }
 
+const OUTCOMES = { serve: 'forwarded', drop: 'unreachable', refuse: 'refused' } as const
+
+function checkSource(service: ServiceView, frontend: Frontend, facts: Facts): SourceCheck {
+  const { from } = facts
+  const plan = planService(service, {
+    nodePortFamilies: new Set(),
+    primaryAddresses: primaryAddresses(facts.node ?? undefined),
+  })
+  const ranges = (plan.ports.find(({ key }) => key === frontend.servicePort)?.sources ?? []).filter(
+    range => range.includes(':') === (frontend.family === 'IPv6'),
+  )
+  if (from === undefined) return { ranges }
+  const [decidedBy = null] = ranges
+    .filter(range => facts.contains(range, from))
+    .sort((a, b) => prefixLength(b) - prefixLength(a))
+  return { ranges, from, decidedBy }
+}
+
+const prefixLength = (range: string): number => Number(range.slice(range.indexOf('/') + 1))
+
+const blocked = (sources: SourceCheck, frontend: Frontend, service: ServiceView): string =>
+  `${frontend.kind} of ${serviceKey(service)}: ${sources.from} is in none of its loadBalancerSourceRanges (${sources.ranges.join(', ')})`
+
 /** An exact address wins over the NodePort of any node address, as with kube-proxy. */
 const rank = (frontend: Frontend): number => (frontend.kind === 'NodePort' ? 1 : 0)
 
@@ -102,16 +144,6 @@ function missed({ address, port, protocol }: Destination, facts: Facts): { outco
     return {
       outcome: 'refused',
       rule: `${address} is the ClusterIP of ${serviceKey(owner)}, which has no such port`,
-    }
-  const restricted = facts.services.find(service =>
-    Object.values(service.addresses).some(
-      ({ sourceRanges, loadBalancerIPs }) => sourceRanges.length > 0 && loadBalancerIPs.includes(address),
-    ),
-  )
-  if (restricted !== undefined)
-    return {
-      outcome: 'untouched',
-      rule: `${address} is a LoadBalancer address of ${serviceKey(restricted)} with loadBalancerSourceRanges, which cannot be checked at the socket: not served`,
     }
   const cidr = facts.node?.serviceCIDRs.find(candidate => facts.contains(candidate, address))
   if (cidr !== undefined)
@@ -132,8 +164,13 @@ function missed({ address, port, protocol }: Destination, facts: Facts): { outco
   return { outcome: 'untouched', rule: `${address} is no Service’s address and goes where the routes say` }
 }
 
-function sentence(outcome: Outcome, frontend: Frontend, service: ServiceView): string {
-  const how = `${frontend.kind} of ${serviceKey(service)}`
+function sentence(
+  outcome: Outcome,
+  frontend: Frontend,
+  service: ServiceView,
+  sources: SourceCheck | undefined,
+): string {
+  const how = `${frontend.kind} of ${serviceKey(service)}${openTo(sources)}`
   const policy = frontend.list === 'local' ? ', internalTrafficPolicy Local' : ''
   switch (outcome) {
     case 'forwarded':
@@ -143,6 +180,13 @@ function sentence(outcome: Outcome, frontend: Frontend, service: ServiceView): s
     default:
       return `${how}: no endpoint in the cluster can serve`
   }
+}
+
+function openTo(sources: SourceCheck | undefined): string {
+  if (sources === undefined) return ''
+  const { ranges, from, decidedBy } = sources
+  if (decidedBy === undefined) return `, open to sources in ${ranges.join(', ')} only (--from tells of one)`
+  return `, open to ${from} by its loadBalancerSourceRanges (${decidedBy})`
 }
 
 function whyNot(endpoint: EndpointView, frontend: Frontend): string {

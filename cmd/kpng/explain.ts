@@ -1,18 +1,25 @@
 import { cidrContains, formatAddressPort, ipBytes, parseCIDR } from '@kpng/api'
 import { DatapathInspection } from '@kpng/backend-ebpf'
-import { parseDestination } from './destination.ts'
+import { parseDestination, parseSource } from './destination.ts'
 import { type Explanation, explain } from './explain-view.ts'
 import { loadView, sayAge } from './load-view.ts'
 import type { OutputFlags } from './options.ts'
 import { bold, dim, green, printValue, red, yellow } from './output.ts'
 
+export interface ExplainFlags extends OutputFlags {
+  /** Source address. */
+  readonly from?: string
+}
+
 /** Tells from the view what should happen to a connection, and from the kernel's maps that it does. */
-export async function runExplain(text: string, flags: OutputFlags): Promise<void> {
+export async function runExplain(text: string, flags: ExplainFlags): Promise<void> {
   const destination = parseDestination(text)
+  const from = flags.from === undefined ? undefined : parseSource(flags.from, destination)
   const loaded = await loadView(flags.instance)
   sayAge(loaded)
   using inspection = DatapathInspection.open(flags.instance)
   const explanation = explain(destination, {
+    ...(from === undefined ? {} : { from }),
     node: loaded.view.node,
     services: loaded.view.services,
     nodePortAddresses: loaded.view.nodePortAddresses,
@@ -22,9 +29,14 @@ export async function runExplain(text: string, flags: OutputFlags): Promise<void
     },
   })
   const programmed = programmedBackends(explanation, inspection)
-  if (flags.output !== 'table') return printValue(flags.output, { ...explanation, programmed })
-  process.stdout.write(renderExplanation(explanation, programmed))
+  const programmedSources = sourcesInKernel(explanation, inspection)
+  if (flags.output !== 'table')
+    return printValue(flags.output, { ...explanation, programmed, programmedSources })
+  process.stdout.write(renderExplanation(explanation, programmed, programmedSources))
 }
+
+const isSame = (a: readonly string[] | null, b: readonly string[] | null): boolean =>
+  a === null || b === null ? a === b : a.length === b.length && a.every(word => b.includes(word))
 
 /** What the kernel would pick from, as text; null where nothing is programmed for the destination. */
 function programmedBackends(
@@ -36,9 +48,23 @@ function programmedBackends(
   return inspection.backendsOf(frontend.family, frontend.address, frontend.port, destination.protocol) ?? null
 }
 
+/** Who may connect as the kernel has it; null where it lets everybody. */
+function sourcesInKernel(
+  { frontend, destination }: Explanation,
+  inspection: DatapathInspection | undefined,
+): readonly string[] | null {
+  if (frontend === undefined || inspection === undefined) return null
+  const { family, address, port } = frontend
+  return inspection.sourceRangesOf(family, address, port, destination.protocol) ?? null
+}
+
 const colours = { forwarded: green, refused: red, unreachable: yellow, untouched: dim }
 
-function renderExplanation(explanation: Explanation, programmed: readonly string[] | null): string {
+function renderExplanation(
+  explanation: Explanation,
+  programmed: readonly string[] | null,
+  programmedSources: readonly string[] | null,
+): string {
   const { destination, outcome, rule } = explanation
   const title = `${formatAddressPort(destination.address, destination.port)}/${destination.protocol}`
   const lines = [`${bold(title)}  ${colours[outcome](outcome)}`, `  rule      ${rule}`]
@@ -64,7 +90,7 @@ function renderExplanation(explanation: Explanation, programmed: readonly string
     const wanted = explanation.endpoints
       .filter(({ used }) => used)
       .map(({ endpoint }) => formatAddressPort(endpoint.address, endpoint.port))
-    const same = wanted.length === programmed.length && wanted.every(backend => programmed.includes(backend))
+    const same = isSame(wanted, programmed)
     lines.push(
       same
         ? `  kernel    agrees (${programmed.length} in the list in force)`
@@ -72,6 +98,9 @@ function renderExplanation(explanation: Explanation, programmed: readonly string
             `  kernel    differs: ${programmed.length === 0 ? 'an empty list' : programmed.join(', ')} is in force`,
           ),
     )
+    const ranges = explanation.sources?.ranges ?? null
+    if (!isSame(ranges, programmedSources))
+      lines.push(red(`  kernel    differs: open to ${programmedSources?.join(', ') ?? 'everybody'}`))
   } else if (explanation.frontend !== undefined && outcome !== 'untouched')
     lines.push(red('  kernel    has no such frontend'))
   return `${lines.join('\n')}\n`

@@ -59,7 +59,8 @@ function program(): Command {
       kpng
         .command('explain')
         .description('tell what happens to a connection to ADDR:PORT, and why')
-        .argument('<destination>', 'ADDR:PORT or ADDR:PORT/PROTO, e.g. 10.96.0.10:53/udp, [fd00::1]:80'),
+        .argument('<destination>', 'ADDR:PORT or ADDR:PORT/PROTO, e.g. 10.96.0.10:53/udp, [fd00::1]:80')
+        .option('--from <address>', 'source address: where loadBalancerSourceRanges decide, which one does'),
     ),
   ).action(async (destination: string, options) => {
     const { runExplain } = await import('./explain.ts')

@@ -15,11 +15,11 @@ const endpoint = (address: string): EndpointView => ({
   inLocal: false,
 })
 
-const selection = (...addresses: string[]) => ({
+const selection = (internalLocal: boolean, ...addresses: string[]) => ({
   endpoints: addresses.map(endpoint),
   hasAnyEndpoints: addresses.length > 0,
   decisions: decide({
-    internalLocal: false,
+    internalLocal,
     externalLocal: false,
     cluster: addresses.length > 0 ? 'serve' : 'refuse',
     local: addresses.length > 0 ? 'drop' : 'refuse',
@@ -35,7 +35,10 @@ function state(changes: Partial<ServiceView>, v4: readonly string[], v6: readonl
     protocol: 'TCP',
     port: 80,
     nodePort: 30080,
-    endpoints: { IPv4: selection(...v4), IPv6: selection(...v6) },
+    endpoints: {
+      IPv4: selection(changes.internalLocal === true, ...v4),
+      IPv6: selection(changes.internalLocal === true, ...v6),
+    },
   }
   const none = { externalIPs: [], loadBalancerIPs: [], sourceRanges: [] }
   const service: ServiceView = {

@@ -1,12 +1,13 @@
 import {
   type Family,
   formatAddressPort,
+  ipFamily,
   type PortEndpointsView,
   type ServicePortView,
   type ServiceView,
   serviceKey,
 } from '@kpng/api'
-import { type Frontend, type ListKind, planService, servicePortKey } from '@kpng/backend-ebpf'
+import { decisionOf, type Frontend, type ListKind, planService, servicePortKey } from '@kpng/backend-ebpf'
 
 export const families: readonly Family[] = ['IPv4', 'IPv6']
 
@@ -18,10 +19,10 @@ export function frontendsOf(
 ): Frontend[] {
   if (port.protocol === 'SCTP') return []
   const key = servicePortKey(serviceKey(service), port.name, port.protocol)
-  const nodePortFamilies = new Set(
-    nodePortAddresses.map(address => (address.includes(':') ? 'IPv6' : 'IPv4')),
+  const nodePortFamilies = new Set(nodePortAddresses.map(ipFamily))
+  return planService(service, { nodePortFamilies, primaryAddresses: {} }).frontends.filter(
+    ({ servicePort }) => servicePort === key,
   )
-  return planService(service, nodePortFamilies).frontends.filter(({ servicePort }) => servicePort === key)
 }
 
 export const formatFrontend = (frontend: Frontend): string =>
@@ -36,7 +37,8 @@ export function outcomeOf(port: ServicePortView, frontend: Frontend): string {
   const endpoints = port.endpoints[frontend.family]
   const used = usedEndpoints(endpoints, frontend.list).length
   if (used > 0) return used === 1 ? '1 backend' : `${used} backends`
-  return endpoints?.hasAnyEndpoints === true ? 'unreachable: no local endpoint' : 'refused: no endpoints'
+  const verdict = endpoints && decisionOf(frontend.kind, endpoints).verdict
+  return verdict === 'drop' ? 'unreachable: no local endpoint' : 'refused: no endpoints'
 }
 
 /** What all frontends of a port meet; where they differ, which family or kind of frontend meets what. */
