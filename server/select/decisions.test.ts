@@ -35,6 +35,7 @@ describe('masquerade', () => {
         { all: masquerade(true, true), detector: masquerade(false, true), none: masquerade(false, false) },
         { all, detector, none },
       )
+      assert.equal(masquerade(true, false), all, 'masqueradeAll needs no detector')
     })
   }
 })

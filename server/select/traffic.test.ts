@@ -5,6 +5,7 @@ import type { TrafficClass } from '@kpng/api'
 import { anEndpoint, aService, aSlice } from '../objects/fixtures.ts'
 import type { Endpoint, Service } from '../objects/types.ts'
 import { DEFAULT_POLICY } from './decisions.ts'
+import type { PodSources } from './local-detector.ts'
 import { selectService } from './service-view.ts'
 
 const HERE = anEndpoint('10.0.1.1', { nodeName: 'n1' })
@@ -143,3 +144,19 @@ for (const [title, fields, endpoints, classes, expected] of cases) {
     for (const traffic of classes) assert.equal(outcome(fields, endpoints, traffic), expected, traffic)
   })
 }
+
+test('[KP-4.1.2 KP-6.9] pods may be known in one family and not in the other', () => {
+  const clusterIPs = { IPv4: '10.96.0.1', IPv6: 'fd00:96::1' }
+  const masqueraded = (podSources: PodSources) => {
+    const view = selectService(
+      aService({ clusterIPs }),
+      [],
+      { name: 'n1', zone: '' },
+      { ...policy, podSources },
+    )
+    const { IPv4, IPv6 } = view?.ports[0]?.endpoints ?? {}
+    return [IPv4, IPv6].map(it => it?.decisions.clusterIPFromElsewhere.masquerade)
+  }
+  assert.deepEqual(masqueraded({ IPv4: '10.0.0.0/16' }), [true, false])
+  assert.deepEqual(masqueraded({ IPv6: 'fd00::/48' }), [false, true])
+})
