@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * Measures connect(2), side by side: each round makes a burst of connections to each target in turn, so that all
- * targets see the same noise. A target is NAME=CGROUP@ADDR:PORT; before its burst the process moves to CGROUP (a
- * cgroup2 directory, or - to stay), because a socket belongs to the cgroup in which it was made.
+ * targets see the same noise. A target is NAME=CGROUP@ADDR:PORT or NAME=CGROUP,NETNS@ADDR:PORT; before its burst the
+ * process moves to CGROUP (a cgroup2 directory, or - to stay) and to the network namespace NETNS (a name below
+ * /run/netns), because a socket belongs to those in which it was made.
  *
  * usage: connect ROUNDS BURST TARGET...      prints one JSON object: name -> {"n":…,"p50_ns":…,"p99_ns":…,"min_ns":…}
  */
@@ -11,6 +12,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <sched.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,6 +28,7 @@ enum {
 struct target {
 	char name[64];
 	char cgroup[256];
+	int netns; /* descriptor, or -1 to stay */
 	struct sockaddr_storage address;
 	socklen_t length;
 	uint32_t *ns;
@@ -62,14 +65,32 @@ static void parse_target(struct target *target, const char *text)
 	exit(2);
 }
 
-static void enter(const char *cgroup)
+/* What stands behind a comma in the name of the cgroup. */
+static void open_netns(struct target *target)
+{
+	char *name = strchr(target->cgroup, ',');
+	char path[300];
+
+	target->netns = -1;
+	if (!name)
+		return;
+	*name++ = 0;
+	snprintf(path, sizeof(path), "/run/netns/%s", name);
+	target->netns = open(path, O_RDONLY | O_CLOEXEC);
+	if (target->netns < 0)
+		fail(path);
+}
+
+static void enter(const struct target *target)
 {
 	char path[300];
 	int fd;
 
-	if (!strcmp(cgroup, "-"))
+	if (target->netns >= 0 && setns(target->netns, CLONE_NEWNET))
+		fail("setns");
+	if (!strcmp(target->cgroup, "-"))
 		return;
-	snprintf(path, sizeof(path), "%s/cgroup.procs", cgroup);
+	snprintf(path, sizeof(path), "%s/cgroup.procs", target->cgroup);
 	fd = open(path, O_WRONLY);
 	if (fd < 0 || write(fd, "0", 1) != 1)
 		fail(path);
@@ -88,7 +109,7 @@ static void burst(struct target *target, size_t connections)
 {
 	const struct linger reset = {.l_onoff = 1, .l_linger = 0};
 
-	enter(target->cgroup);
+	enter(target);
 	for (size_t i = 0; i < connections; i++) {
 		int fd = socket(target->address.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
 		uint64_t start;
@@ -126,6 +147,7 @@ int main(int argc, char **argv)
 	connections = strtoul(argv[2], NULL, 10);
 	for (int t = 0; t < count; t++) {
 		parse_target(&targets[t], argv[t + 3]);
+		open_netns(&targets[t]);
 		targets[t].ns = calloc(rounds * connections + connections, sizeof(uint32_t));
 		if (!targets[t].ns)
 			fail("calloc");

@@ -1,5 +1,6 @@
 import { parseArgs } from 'node:util'
 import { connectBench } from './connect-bench.ts'
+import { kubeBench } from './kube-bench.ts'
 import { type Report, saveReport } from './report.ts'
 import { scaleBench } from './scale-bench.ts'
 
@@ -11,19 +12,38 @@ const { values } = parseArgs({
     services: { type: 'string', default: '10000' },
     endpoints: { type: 'string', default: '10' },
     changes: { type: 'string', default: '200' },
+    'bulk-changes': { type: 'string', default: '10000' },
+    'rolling-endpoints': { type: 'string', default: '1000' },
+    'kube-proxy-changes': { type: 'string', default: '10' },
+    'no-kube-proxy': { type: 'boolean', default: false },
+    'profile-directory': { type: 'string' },
+    results: { type: 'string' },
     only: { type: 'string' },
   },
 })
 
+const services = Number(values.services)
+const endpoints = Number(values.endpoints)
+const changes = Number(values.changes)
+
 const benches: Readonly<Record<string, () => Promise<Report>>> = {
   connect: () => connectBench(Number(values.rounds), Number(values.burst)),
-  scale: () => scaleBench(Number(values.services), Number(values.endpoints), Number(values.changes)),
+  scale: () => scaleBench(services, endpoints, changes),
+  kube: () =>
+    kubeBench({
+      ...{ services, endpoints, changes },
+      bulkChanges: Number(values['bulk-changes']),
+      rollingEndpoints: Number(values['rolling-endpoints']),
+      kubeProxyChanges: Number(values['kube-proxy-changes']),
+      kubeProxy: !values['no-kube-proxy'],
+      profileDirectory: values['profile-directory'],
+    }),
 }
 
 for (const [name, bench] of Object.entries(benches)) {
   if (values.only !== undefined && values.only !== name) continue
   const report = await bench()
-  const path = saveReport(report)
+  const path = saveReport(report, values.results)
   process.stdout.write(`${report.name}: ${JSON.stringify(report.results, null, 1)}\n`)
   for (const [what, value] of Object.entries(report.ratios)) process.stdout.write(`  ${what}: ${value}\n`)
   process.stdout.write(`  kept in ${path}\n`)

@@ -1,0 +1,160 @@
+import type { ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
+import { existsSync, mkdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { Worker } from 'node:worker_threads'
+import { DatapathInspection } from '@kpng/backend-ebpf'
+import { noServers } from '../../test/e2e/agent.ts'
+import { kpngOk, kpngPath } from '../../test/e2e/lab.ts'
+import { getText } from '../../test/e2e/unix-http.ts'
+import { endpointPort } from './cluster.ts'
+import type { AwaitedFlip } from './map-watch-main.ts'
+import type { ColdStart, ExpectedChange, MeasuredProxy } from './proxy.ts'
+import type { ProxyHost } from './proxy-host.ts'
+import { cpuSeconds } from './usage.ts'
+
+const coldTimeoutMs = 120_000
+
+export interface OurProxyOptions {
+  readonly kubeconfig: string
+  readonly maxEndpoints: number
+  readonly services: number
+  /** For what it writes down. */
+  readonly directory: string
+  /** A CPU profile is left there. */
+  readonly profileDirectory?: string | undefined
+}
+
+/** The agent of this checkout. */
+export class OurProxy implements MeasuredProxy {
+  readonly name = 'kpng'
+  readonly cgroup: string
+  readonly #host: ProxyHost
+  readonly #options: OurProxyOptions
+  #child: ChildProcess | undefined
+  #worker: Worker | undefined
+  #log = ''
+
+  constructor(host: ProxyHost, options: OurProxyOptions) {
+    this.#host = host
+    this.#options = options
+    this.cgroup = join(host.host.cgroup, 'node')
+    mkdirSync(this.cgroup)
+  }
+
+  get pid(): number {
+    return this.#child?.pid ?? 0
+  }
+
+  get #instance(): string {
+    return this.#host.host.name
+  }
+
+  async start(): Promise<ColdStart> {
+    const { kubeconfig, maxEndpoints, services } = this.#options
+    const started = performance.now()
+    const child = this.#host.host.start([
+      ...['env', `NODE_OPTIONS=${this.#nodeOptions()}`, `KPNG_BENCH_STALLS=${this.#stallsPath}`],
+      ...[kpngPath, 'kube', '--kubeconfig', kubeconfig, 'to-ebpf', '--node-name', this.#host.nodeName],
+      ...['--instance', this.#instance, '--cgroup-root', this.cgroup, ...noServers],
+      ...['--max-endpoints', `${maxEndpoints}`],
+    ])
+    this.#child = child
+    child.stderr?.on('data', (piece: Buffer) => {
+      this.#log += piece.toString()
+    })
+    // Programs are put in place when the first complete view is in the maps.
+    const link = `/sys/fs/bpf/kpng/${this.#instance}/link/connect4`
+    while (!existsSync(link)) {
+      this.#check(performance.now() - started < coldTimeoutMs)
+      await sleep(2)
+    }
+    const coldMs = Math.round(performance.now() - started)
+    const cpu = cpuSeconds(this.pid)
+    const programmed = this.#clusterIPs().length
+    this.#check(programmed >= services)
+    const status = JSON.parse(await getText(`/run/kpng/${this.#instance}/status.sock`, '/v1/status')) as {
+      synced: boolean
+      problems: unknown[]
+    }
+    this.#check(status.synced)
+    this.#worker = new Worker(new URL('./map-watch-main.ts', import.meta.url), {
+      workerData: { instance: this.#instance, port: 80 },
+    })
+    await once(this.#worker, 'online')
+    return { coldMs, cpuSeconds: cpu, details: { frontends: programmed, problems: status.problems.length } }
+  }
+
+  async expect(change: ExpectedChange): Promise<{ carriedNs: Promise<bigint> }> {
+    const worker = this.#worker
+    if (worker === undefined) throw new Error('the agent does not run')
+    const armed = once(worker, 'message')
+    worker.postMessage(change satisfies AwaitedFlip)
+    await armed
+    const carriedNs = once(worker, 'message').then(([atNs]: bigint[]) => atNs ?? 0n)
+    return { carriedNs }
+  }
+
+  async verify(expected: ReadonlyMap<string, readonly string[]>): Promise<void> {
+    using inspection = DatapathInspection.open(this.#instance)
+    for (const [clusterIP, addresses] of expected) {
+      const found = inspection?.backendsOf('IPv4', clusterIP, 80, 'TCP')
+      const wanted = addresses.map(address => `${address}:${endpointPort}`).sort()
+      if (found?.join() !== wanted.join())
+        throw new Error(`${clusterIP}: there are ${found}, expected ${wanted}`)
+    }
+  }
+
+  async stop(): Promise<Readonly<Record<string, unknown>>> {
+    const metrics = await getText(`/run/kpng/${this.#instance}/status.sock`, '/metrics')
+    await this.#end('SIGTERM')
+    const stalls: unknown = JSON.parse(readFileSync(this.#stallsPath, 'utf8'))
+    return { stalls, reconciler: linesOf(metrics, /^kpng_reconciler_total/) }
+  }
+
+  get #stallsPath(): string {
+    return join(this.#options.directory, 'stalls.json')
+  }
+
+  #nodeOptions(): string {
+    const { profileDirectory } = this.#options
+    const stalls = `--import=${join(import.meta.dirname, 'stalls-main.ts')}`
+    return profileDirectory === undefined ? stalls : `${stalls} --cpu-prof --cpu-prof-dir=${profileDirectory}`
+  }
+
+  #clusterIPs(): string[] {
+    using inspection = DatapathInspection.open(this.#instance)
+    return inspection?.dump().filter(line => line.startsWith('svc4')) ?? []
+  }
+
+  #check(good: boolean): void {
+    if (good && this.#child?.exitCode === null) return
+    throw new Error(`the agent (exit ${this.#child?.exitCode}) is not as expected:\n${this.#log}`)
+  }
+
+  async #end(signal: NodeJS.Signals): Promise<void> {
+    await this.#worker?.terminate()
+    this.#worker = undefined
+    const child = this.#child
+    this.#child = undefined
+    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return
+    const gone = once(child, 'exit')
+    child.kill(signal)
+    await gone
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#end('SIGKILL')
+    await kpngOk(['cleanup', '--instance', this.#instance])
+  }
+}
+
+/** Prometheus text: the lines that match, name to value. */
+export const linesOf = (text: string, wanted: RegExp): Record<string, number> =>
+  Object.fromEntries(
+    text
+      .split('\n')
+      .filter(line => wanted.test(line))
+      .map(line => [line.slice(0, line.lastIndexOf(' ')), Number(line.slice(line.lastIndexOf(' ') + 1))]),
+  )
