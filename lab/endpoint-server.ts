@@ -32,6 +32,7 @@ const holdMs = 10_000
 export class EndpointServer {
   readonly #open: OpenSockets
   readonly #listeners = new Map<string, Server | UdpSocket>()
+  #before: Promise<unknown> = Promise.resolve()
 
   constructor(open: OpenSockets) {
     this.#open = open
@@ -43,6 +44,13 @@ export class EndpointServer {
 
   /** Gives what could not be opened; it is tried again when it is asked for again. */
   async listen(requests: readonly ListenRequest[]): Promise<ListenFailure[]> {
+    // One after the other: what somebody else is about to open is not in the way of who asks for the same.
+    const mine = this.#before.then(() => this.#listen(requests))
+    this.#before = mine.catch(() => undefined)
+    return await mine
+  }
+
+  async #listen(requests: readonly ListenRequest[]): Promise<ListenFailure[]> {
     const wanted = new Map(
       requests
         .map(request => [keyOf(request), request] as const)

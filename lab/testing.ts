@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type Agents, noAgents } from './agents.ts'
-import { type LabReport, labApply, labDown, labUp } from './lab.ts'
+import { type LabReport, labApply, labDown, labUp, type UpOptions } from './lab.ts'
 import { type ProbeOptions, probe } from './probe.ts'
 import type { ProbeResult } from './probe-result.ts'
 import { parseTarget, parseWho } from './who.ts'
@@ -20,10 +20,14 @@ export class ScratchLab implements AsyncDisposable {
     this.#agents = agents
   }
 
-  static async up(objects: readonly unknown[], agents?: Agents): Promise<ScratchLab> {
+  static async up(
+    objects: readonly unknown[],
+    agents?: Agents,
+    source?: UpOptions['source'],
+  ): Promise<ScratchLab> {
     const lab = new ScratchLab(agents)
     try {
-      await lab.up(objects)
+      await lab.up(objects, source)
       return lab
     } catch (reason) {
       await lab[Symbol.asyncDispose]()
@@ -38,9 +42,9 @@ export class ScratchLab implements AsyncDisposable {
     )
   }
 
-  up(objects: readonly unknown[]): Promise<LabReport> {
+  up(objects: readonly unknown[], source: UpOptions['source'] = 'file'): Promise<LabReport> {
     this.write(objects)
-    return labUp({ name: this.name, state: this.manifests, agents: this.#agents })
+    return labUp({ name: this.name, state: this.manifests, agents: this.#agents, source })
   }
 
   apply(objects: readonly unknown[]): Promise<LabReport> {

@@ -66,7 +66,8 @@ interface StatusCause {
 
 /** A ClusterIP or an addressType: the object has to be made anew. */
 const changesImmutable = ({ status, body }: ApiResponse): boolean =>
-  status === 422 && causes(body).some(({ message }) => /immutable|may not be changed/.test(message ?? ''))
+  status === 422 &&
+  causes(body).some(({ message }) => /immutable|may not (be changed|change)/.test(message ?? ''))
 
 function causes(body: unknown): readonly StatusCause[] {
   const details = (body as { details?: { causes?: readonly StatusCause[] } } | null)?.details
