@@ -3,16 +3,20 @@ import { join } from 'node:path'
 import { KpngError, type Problem } from '@kpng/api'
 import { checkCgroupDirectory, EbpfBackend, findCgroupRoot, type SyncPass } from '@kpng/backend-ebpf'
 import { lockFile } from '@kpng/ebpf'
+import { countEvents } from '@kpng/observe'
 import { LocalView, Store } from '@kpng/server'
 import type { Logger } from 'pino'
 import { journalPath, lockPath, runDir, socketPath } from '../run-dir.ts'
 import { version } from '../version.ts'
 import { encodeViewDocument } from '../view-document.ts'
+import { AgentEvents } from './agent-events.ts'
 import type { AgentSettings } from './agent-settings.ts'
 import type { AgentSource, OpenSource } from './agent-source.ts'
+import { LoggingSink } from './logging-sink.ts'
 import { Observation } from './observation.ts'
 import { Pace } from './pace.ts'
 import { ProblemLog } from './problem-log.ts'
+import type { StartLog } from './start-log.ts'
 import { StatusServer } from './status-server.ts'
 import { ViewJournal } from './view-journal.ts'
 import { viewOptions } from './view-options.ts'
@@ -26,6 +30,7 @@ interface AgentOptions {
   readonly openSource: OpenSource
   readonly cgroup: string
   readonly logger: Logger
+  readonly startLog: StartLog
 }
 
 /** One agent: source -> store -> this node's view -> maps, and the status API beside it. */
@@ -37,27 +42,41 @@ export class Agent implements AsyncDisposable {
   readonly #backend: EbpfBackend
   readonly #source: AgentSource
   readonly #view: LocalView
+  readonly #events: AgentEvents
   readonly #observation: Observation
   readonly #journal: ViewJournal
   readonly #problemsDue: Pace
+  readonly #startLog: StartLog
+  readonly #logger: Logger
 
   private constructor(options: AgentOptions, backend: EbpfBackend, resources: AsyncDisposableStack) {
-    const { settings, openSource, cgroup, logger } = options
+    const { settings, openSource, cgroup, logger, startLog } = options
     this.#settings = settings
+    this.#logger = logger
+    this.#startLog = startLog
     this.#cgroup = cgroup
     this.#resources = resources
     this.#backend = backend
     const problemLog = new ProblemLog(logger)
     this.#problemsDue = resources.use(
-      new Pace(() => problemLog.update(this.#problems(), this.#source.notes?.()), {
-        minIntervalMs: problemIntervalMs,
-      }),
+      new Pace(
+        () => {
+          const problems = this.#problems()
+          problemLog.update(problems, this.#source.notes?.())
+          this.#events.problems(problems)
+        },
+        { minIntervalMs: problemIntervalMs },
+      ),
+    )
+    const { qps, burst } = settings.clientConnection
+    this.#events = resources.use(
+      new AgentEvents({ nodeName: settings.nodeName, store: () => store, qps, burst, logger }),
     )
     this.#observation = resources.use(
       new Observation({
         ...{ settings, backend, logger },
         node: () => this.#view.node(),
-        recorder: { event: () => {} },
+        recorder: this.#events,
         onChange: () => this.changed(),
       }),
     )
@@ -72,7 +91,7 @@ export class Agent implements AsyncDisposable {
       }),
     )
     this.#view = resources.use(
-      new LocalView(store, settings.nodeName, this.#observation.watch, {
+      new LocalView(store, settings.nodeName, new LoggingSink(this.#observation.watch, logger), {
         ...viewOptions(settings),
         ...this.#observation.viewHooks,
       }),
@@ -84,10 +103,17 @@ export class Agent implements AsyncDisposable {
         onAnswer: answer => this.#observation.answered(answer),
       }),
     )
+    this.#events.begin(this.#source.client)
+    countEvents(this.#observation.metrics.registry, () => this.#events.counts)
   }
 
   /** With the status API, before anything is read. Throws KpngError. */
-  static async open(settings: AgentSettings, openSource: OpenSource, logger: Logger): Promise<Agent> {
+  static async open(
+    settings: AgentSettings,
+    openSource: OpenSource,
+    logger: Logger,
+    startLog: StartLog,
+  ): Promise<Agent> {
     const resources = new AsyncDisposableStack()
     try {
       mkdirSync(runDir(settings.instance), { recursive: true, mode: 0o750 })
@@ -108,9 +134,10 @@ export class Agent implements AsyncDisposable {
           logger,
           onChange: () => agent?.changed(),
           onPass: pass => agent?.passed(pass),
+          onRepaired: fault => agent?.repaired(fault),
         }),
       )
-      agent = new Agent({ settings, openSource, cgroup, logger }, backend, resources)
+      agent = new Agent({ settings, openSource, cgroup, logger, startLog }, backend, resources)
       await agent.#listen(logger)
       return agent
     } catch (reason) {
@@ -141,6 +168,7 @@ export class Agent implements AsyncDisposable {
 
   /** Resolves when the source has been read for the first time. */
   async start(logger: Logger): Promise<void> {
+    this.#events.started(version)
     await this.#source.start()
     logger.info({ cgroup: this.#cgroup, version, generation: this.#backend.generation }, 'started')
   }
@@ -153,12 +181,27 @@ export class Agent implements AsyncDisposable {
     this.changed()
   }
 
+  repaired(fault: string): void {
+    this.#events.repaired(fault)
+  }
+
+  /** Resolves when all Events are written, or after so long. */
+  async eventsSettled(withinMs: number): Promise<void> {
+    await this.#events.settled(withinMs)
+  }
+
   passed(pass: SyncPass): void {
+    const { durationMs, full, failed } = pass
+    this.#logger.debug(
+      { elapsedMs: Math.round(durationMs), fullSync: full, failed },
+      'SyncProxyRules complete',
+    )
     this.#observation.passed(pass)
   }
 
   changed(): void {
     this.#observation.look()
+    this.#startLog.node(this.#view.node())
     this.#problemsDue.request()
     this.#journal.touch()
   }

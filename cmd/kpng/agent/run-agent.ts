@@ -1,17 +1,44 @@
 import { Agent } from './agent.ts'
 import type { AgentSettings } from './agent-settings.ts'
 import type { OpenSource } from './agent-source.ts'
+import { ConfigurationWatch } from './configuration/configuration-watch.ts'
 import { createLogger } from './logger.ts'
+import { servedFamilies } from './served-families.ts'
+import { StartLog } from './start-log.ts'
+
+/** For Events on why the agent ends. */
+const lastWordsWithinMs = 3_000
 
 /** `kpng <source> … to-ebpf`: runs until SIGTERM, SIGINT or SIGHUP. The datapath stays when it ends. */
 export async function runAgent(settings: AgentSettings, openSource: OpenSource): Promise<void> {
   const logger = createLogger(settings.logLevel, { instance: settings.instance, node: settings.nodeName })
   const stopped = stopSignal()
-  await using agent = await Agent.open(settings, openSource, logger)
-  // The first reading may take long, or wait for somebody who does not answer.
-  const started = agent.start(logger).then(() => stopped)
-  const signal = await Promise.race([stopped, agent.failed, started])
-  logger.info({ signal }, 'stopping; the datapath goes on')
+  const { configurationFile: file } = settings
+  using configuration = file && new ConfigurationWatch(file.path, file.text)
+  using startLog = new StartLog(settings, servedFamilies(), logger)
+  startLog.begin()
+  await using agent = await Agent.open(settings, openSource, logger, startLog)
+  if (settings.initOnly) {
+    logger.info({}, 'the programs are loaded and the maps pinned; what is left to do needs an agent')
+    return
+  }
+  try {
+    // The first reading may take long, or wait for somebody who does not answer.
+    const started = agent.start(logger).then(() => stopped)
+    const ends = [
+      stopped,
+      agent.failed,
+      started,
+      ...(configuration === undefined ? [] : [configuration.changed]),
+    ]
+    const signal = await Promise.race(ends)
+    logger.info({ signal }, 'stopping; the datapath goes on')
+  } catch (reason) {
+    const why = reason instanceof Error ? reason.message : String(reason)
+    logger.error({ err: why }, 'ending; the datapath goes on')
+    await agent.eventsSettled(lastWordsWithinMs)
+    throw reason
+  }
   await agent[Symbol.asyncDispose]()
 }
 
