@@ -146,6 +146,7 @@ async function tellApi(
   if (controlPlane === undefined) return { plan, problems: plan.problems }
   const plane = openLabApi(name)
   try {
+    await plane.startApiServer()
     const refused = await pushManifests(plane, copy.directory)
     const known = new Map([...plan.nodes].map(([node, { addresses }]) => [node, addresses]))
     for (const [node, { addresses }] of Object.entries(nodes)) known.set(node, addresses)

@@ -1,5 +1,7 @@
-import { checkLabName } from './names.ts'
-import { isAlive } from './process-identity.ts'
+import { apiServerUrl } from './control-plane/processes.ts'
+import { readRecord } from './control-plane/record.ts'
+import { checkLabName, controlPlaneDir } from './names.ts'
+import { isAlive, type ProcessIdentity } from './process-identity.ts'
 import { knownLabs, type LabState, loadState } from './state.ts'
 
 /** One lab as `kpng lab ls` shows it. */
@@ -9,6 +11,8 @@ export interface LabSummary {
   readonly status: 'up' | 'partial' | 'broken'
   readonly source: string
   readonly createdAt: string
+  /** URL of its API server, for its own namespaces only; null where it has none. */
+  readonly api: string | null
   readonly nodes: ReadonlyArray<{
     readonly name: string
     readonly addresses: readonly string[]
@@ -36,15 +40,19 @@ function summarize(state: LabState): LabSummary {
     instance,
     agentPid: agent !== undefined && isAlive(agent) ? agent.pid : null,
   }))
-  const hasServer = state.server !== undefined && isAlive(state.server)
-  const isWhole = hasServer && nodes.every(node => node.agentPid !== null)
+  const record = state.controlPlane === undefined ? undefined : readRecord(controlPlaneDir(state.name))
+  const api = record === undefined ? [] : [record.etcd, record.apiServer, state.controlPlane?.follower]
+  const isWhole = [state.server, ...api].every(lives) && nodes.every(node => node.agentPid !== null)
   return {
     name: state.name,
     status: !state.complete ? 'partial' : isWhole ? 'up' : 'broken',
     source: state.source,
     createdAt: state.createdAt,
+    api: record === undefined ? null : apiServerUrl(record),
     nodes,
     pods: Object.entries(state.pods).map(([address, { node }]) => ({ address, node })),
     clients: Object.entries(state.clients).map(([address, { via }]) => ({ address, via })),
   }
 }
+
+const lives = (process: ProcessIdentity | undefined): boolean => process !== undefined && isAlive(process)

@@ -61,7 +61,7 @@ export interface KubectlOptions {
 }
 
 const defaultAddress = '172.31.255.1'
-const readyTimeoutMs = 60_000
+const readyTimeoutMs = 90_000
 
 /** A real etcd and a real API server (RBAC, service account tokens, ServiceCIDRs), without controllers. */
 export class ControlPlane implements AsyncDisposable {

@@ -4,6 +4,7 @@ import { after, beforeEach, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { ControlPlane } from '../control-plane/control-plane.ts'
 import { readRecord } from '../control-plane/record.ts'
+import { listLabs } from '../list.ts'
 import { namespaceExists } from '../names.ts'
 import { isAlive } from '../process-identity.ts'
 import { requireState } from '../state.ts'
@@ -96,6 +97,14 @@ test('what the API server refuses is told, all else goes on', async () => {
   const { problems } = await lab().apply([...first, bad, serviceObject('good', '10.200.0.12')])
   assert.match(JSON.stringify(problems), /Service\/default\/bad.*spec\.ports\[0\]\.port.*refused/)
   assert.ok((await names('services')).includes('service/good'))
+})
+
+test('apply starts an API server again that has died', async () => {
+  await api.killApiServer()
+  await lab().apply(first)
+  assert.match(await api.kubectl(['get', '--raw', '/readyz']), /^ok/)
+  const [summary] = listLabs(lab().name)
+  assert.equal(summary?.api, api.url)
 })
 
 test('down ends the API server and all that belongs to it', async () => {

@@ -48,6 +48,12 @@ export class KubeLab implements AsyncDisposable {
     return await this.api.kubectl(['get', kind, name, '-o', `jsonpath=${path}`])
   }
 
+  /** What `kpng lab ls` says of it. */
+  async status(): Promise<string | undefined> {
+    const labs = await kpngOk(['lab', 'ls', '--name', this.lab.name, '-o', 'json'])
+    return (JSON.parse(labs) as Array<{ status: string }>)[0]?.status
+  }
+
   /** `kpng get services -o json` of a node. */
   async services(node: string): Promise<string> {
     return await kpngOk(['get', 'services', '--instance', this.lab.instance(node), '-o', 'json'])

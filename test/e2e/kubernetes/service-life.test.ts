@@ -31,13 +31,18 @@ const slice = (of: string, endpoints: readonly string[], more: object = {}) => (
   ...more,
 })
 
+const objects = [
+  node('node-a', ['172.30.0.1', 'fd00:30::1']),
+  node('node-b', ['172.30.0.2', 'fd00:30::2']),
+  // Of a slice that belongs to no Service: the pods are there before a Service sends anybody to them.
+  slice('nobody', [...onA, onB]),
+  slice('nobody', [onA6]),
+]
+
 let shared: KubeLab | undefined
 let lab: KubeLab
 beforeEach(async () => {
-  // Pods of a slice that belongs to no Service: they are there before a Service sends anybody to them.
-  const pods = [slice('nobody', [...onA, onB]), slice('nobody', [onA6])]
-  const nodes = [node('node-a', ['172.30.0.1', 'fd00:30::1']), node('node-b', ['172.30.0.2', 'fd00:30::2'])]
-  lab = shared ??= await KubeLab.up([...nodes, ...pods], ['node-a', 'node-b'])
+  lab = shared ??= await KubeLab.up(objects, ['node-a', 'node-b'])
 })
 after(() => shared?.[Symbol.asyncDispose]())
 
@@ -224,4 +229,17 @@ test('a pod that kubectl adds to a slice is made in the lab and answers', async 
   while (performance.now() < deadline && reached[0] !== '10.244.1.77:8080')
     reached = await lab.reached('node/node-b', address, 80, { count: 1 })
   assert.deepEqual(await lab.reached('node/node-b', address, 80), answers('10.244.1.77'))
+})
+
+test('a lab whose API server has died is broken and serves on; apply mends it', async () => {
+  await lab.apply(service({ name: 'serving', ports: front }), slice('serving', [onA[0]]))
+  const address = await clusterIP('serving')
+  assert.equal(await lab.status(), 'up')
+  await lab.api.killApiServer()
+  assert.equal(await lab.status(), 'broken')
+  assert.deepEqual(await lab.reached('node/node-b', address, 80), answers(onA[0]))
+  await lab.lab.apply(objects)
+  assert.equal(await lab.status(), 'up')
+  await lab.apply(slice('serving', [onB]))
+  assert.deepEqual(await lab.reached('node/node-b', address, 80), answers(onB))
 })
