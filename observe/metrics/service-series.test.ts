@@ -11,9 +11,9 @@ const sample = (service: string, port: string, connections: number): ServiceSamp
 async function scraped(maxServices: number, samples: readonly ServiceSample[]) {
   const registry = new Registry()
   new ServiceSeries({ registry, maxServices, samples: () => samples })
-  await registry.metrics()
-  // Twice: totals are read, not added up.
-  return (await registry.metrics()).split('\n').filter(line => !line.startsWith('#') && line !== '')
+  const once = await registry.metrics()
+  assert.equal(await registry.metrics(), once, 'totals are read, not added up')
+  return once.split('\n').filter(line => !line.startsWith('#') && line !== '')
 }
 
 const samples = [sample('web', 'http', 3), sample('db', '', 4), sample('web', 'https', 5)]

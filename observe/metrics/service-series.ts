@@ -17,15 +17,15 @@ export interface ServiceSeriesOptions {
   readonly registry: Registry
   /** So many Services have series of their own, by name; the others are only counted. 0: none has. */
   readonly maxServices: number
-  /** In no order; each service port once. */
-  readonly samples: () => Iterable<ServiceSample>
+  /** In no order. One array for as long as nothing is counted anew. */
+  readonly samples: () => readonly ServiceSample[]
 }
 
 const kinds = {
-  connections: 'TCP connections that were sent to an endpoint.',
-  datagrams: 'Datagrams and connected UDP sockets that were sent to an endpoint.',
-  refused: 'Attempts that were refused, for no endpoint can serve.',
-  unreachable: 'Attempts that found no endpoint on this node under a policy Local.',
+  connections: 'Sockets that were connected to an endpoint: TCP, and UDP where a client connects.',
+  datagrams: 'Datagrams of unconnected sockets that were sent to an endpoint.',
+  refused: 'Attempts that were refused: no endpoint can serve.',
+  unreachable: 'Attempts that no endpoint may take: policy Local, or a source that is not allowed.',
 } as const
 
 type Kind = keyof typeof kinds
@@ -38,39 +38,48 @@ const labelNames = ['namespace', 'service', 'port', 'protocol'] as const
  */
 export class ServiceSeries {
   readonly #options: ServiceSeriesOptions
-  readonly #counters: ReadonlyArray<readonly [Kind, Counter<(typeof labelNames)[number]>]>
+  /** Of the samples that were looked at last. */
+  #chosen:
+    | { readonly of: WeakRef<object>; readonly samples: readonly ServiceSample[]; readonly leftOut: number }
+    | undefined
 
   constructor(options: ServiceSeriesOptions) {
     this.#options = options
     const registers = [options.registry]
-    this.#counters = (Object.keys(kinds) as Kind[]).map(kind => [
-      kind,
-      new Counter({ name: `kpng_service_${kind}_total`, help: kinds[kind], labelNames, registers }),
-    ])
-    const collect = (gauge: Gauge): void => gauge.set(this.#collect())
+    const choose = () => this.#choose()
+    for (const kind of Object.keys(kinds) as Kind[])
+      new Counter({
+        ...{ name: `kpng_service_${kind}_total`, help: kinds[kind], labelNames, registers },
+        collect() {
+          this.reset()
+          for (const sample of choose().samples) {
+            const { namespace, service, port, protocol } = sample
+            this.inc({ namespace, service, port, protocol }, sample[kind])
+          }
+        },
+      })
     new Gauge({
       name: 'kpng_services_without_series',
       help: 'Services that have no kpng_service_… series, for there are more than --max-service-series.',
       registers,
       collect() {
-        collect(this)
+        this.set(choose().leftOut)
       },
     })
   }
 
-  /** Gives how many Services are left out. */
-  #collect(): number {
-    for (const [, counter] of this.#counters) counter.reset()
-    const byService = Map.groupBy(this.#options.samples(), sample => `${sample.namespace}/${sample.service}`)
+  /** Those that have series, and how many Services have none. */
+  #choose(): { readonly samples: readonly ServiceSample[]; readonly leftOut: number } {
+    const all = this.#options.samples()
+    if (this.#chosen?.of.deref() === all) return this.#chosen
+    const byService = Map.groupBy(all, sample => `${sample.namespace}/${sample.service}`)
     const names = [...byService.keys()].sort()
-    for (const name of names.slice(0, this.#options.maxServices))
-      for (const sample of byService.get(name) ?? []) this.#add(sample)
-    return Math.max(0, names.length - this.#options.maxServices)
-  }
-
-  #add(sample: ServiceSample): void {
-    const { namespace, service, port, protocol } = sample
-    for (const [kind, counter] of this.#counters)
-      counter.inc({ namespace, service, port, protocol }, sample[kind])
+    const chosen = names.slice(0, this.#options.maxServices)
+    this.#chosen = {
+      of: new WeakRef(all),
+      samples: chosen.flatMap(name => byService.get(name) ?? []),
+      leftOut: names.length - chosen.length,
+    }
+    return this.#chosen
   }
 }

@@ -1,11 +1,14 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { AgentMetrics } from './metrics.ts'
+import { AgentMetrics, type MetricsSample } from './metrics.ts'
 import { aSample } from './testing/metrics-sample.ts'
+
+const subject = (sample: () => MetricsSample) =>
+  new AgentMetrics({ sample, families: ['IPv4', 'IPv6'], maxServiceSeries: 1 })
 
 test('a scrape looks at the services once, and each one anew', async () => {
   let looks = 0
-  const metrics = new AgentMetrics({ sample: () => aSample({ services: ++looks }), maxServiceSeries: 10 })
+  using metrics = subject(() => aSample({ services: ++looks }))
   assert.match(await metrics.text(), /^kpng_services 1$/m)
   assert.match(await metrics.text(), /^kpng_services 2$/m)
   assert.equal(looks, 2)
@@ -17,8 +20,7 @@ test('totals are of all Services, also of those without series of their own', as
     { ...port, namespace: 'shop', service: 'web', connections: 3 },
     { ...port, namespace: 'shop', service: 'db', connections: 4 },
   ]
-  const metrics = new AgentMetrics({ sample: () => aSample({ traffic }), maxServiceSeries: 1 })
-  await metrics.text()
+  using metrics = subject(() => aSample({ traffic }))
   const text = await metrics.text()
   assert.match(text, /^kpng_traffic_total\{what="connections"\} 7$/m)
   assert.match(text, /^kpng_traffic_total\{what="refused"\} 2$/m)
@@ -28,7 +30,7 @@ test('totals are of all Services, also of those without series of their own', as
 
 test('bounds of the agent stand beside those of the datapath', async () => {
   const bounds = { health_check_listeners: { used: 3, max: 1_024 } }
-  const metrics = new AgentMetrics({ sample: () => aSample({ bounds }), maxServiceSeries: 1 })
+  using metrics = subject(() => aSample({ bounds }))
   const text = await metrics.text()
   assert.match(text, /^kpng_used\{resource="health_check_listeners"\} 3$/m)
   assert.match(text, /^kpng_max\{resource="lists"\} 2$/m)

@@ -1,5 +1,13 @@
+import type { Family } from '@kpng/api'
 import type { BackendStatus, ServicePortTraffic } from '@kpng/backend-ebpf'
-import { type ServiceSample, ServiceSeries } from '@kpng/observe'
+import {
+  EventLoopStalls,
+  HealthCounter,
+  RestClientCounter,
+  type ServiceSample,
+  ServiceSeries,
+  SyncMetrics,
+} from '@kpng/observe'
 import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client'
 import { version } from '../version.ts'
 
@@ -97,26 +105,55 @@ const bounds = ({ status: { counts }, bounds }: MetricsSample): ReadonlyArray<re
 
 export interface AgentMetricsOptions {
   readonly sample: () => MetricsSample
+  /** That the node serves. */
+  readonly families: readonly Family[]
   /** Services with series of their own. */
   readonly maxServiceSeries: number
 }
 
+export interface MetricDescription {
+  readonly name: string
+  readonly help: string
+  readonly type: string
+  readonly labelNames: readonly string[]
+}
+
+/** prom-client keeps them to itself in its types. */
+function labelNamesOf(metric: unknown): readonly string[] {
+  const has = typeof metric === 'object' && metric !== null && 'labelNames' in metric
+  return has && Array.isArray(metric.labelNames) ? (metric.labelNames as string[]) : []
+}
+
 /** The agent's metrics in Prometheus' text format, collected when they are asked for. */
-export class AgentMetrics {
+export class AgentMetrics implements Disposable {
   /** For whoever counts something. */
   readonly registry = new Registry()
+  readonly probes: HealthCounter
+  readonly requests: RestClientCounter
+  readonly syncs: SyncMetrics
+  readonly #stalls: EventLoopStalls
   readonly #options: AgentMetricsOptions
   /** Of the scrape that is under way: it takes a look at every Service. */
   #sample: MetricsSample | undefined
 
   constructor(options: AgentMetricsOptions) {
     this.#options = options
-    const registers = [this.registry]
+    const registry = this.registry
     // In ms: each is a timer that wakes an idle agent.
-    collectDefaultMetrics({ register: this.registry, eventLoopMonitoringPrecision: 100 })
+    collectDefaultMetrics({ register: registry, eventLoopMonitoringPrecision: 100 })
+    this.#stalls = new EventLoopStalls(registry)
+    this.syncs = new SyncMetrics({ registry, families: options.families })
+    this.probes = new HealthCounter(registry)
+    this.requests = new RestClientCounter(registry)
+    this.#readWhenAsked(registry)
+    const samples = (): readonly ServiceSample[] => this.#current().traffic
+    new ServiceSeries({ registry, maxServices: options.maxServiceSeries, samples })
+  }
+
+  #readWhenAsked(registry: Registry): void {
     const current = (): MetricsSample => this.#current()
     for (const { name, help, labelNames = [], values } of metrics) {
-      const common = { name, help, labelNames: [...labelNames], registers }
+      const common = { name, help, labelNames: [...labelNames], registers: [registry] }
       if (name.endsWith('_total'))
         new Counter({
           ...common,
@@ -134,8 +171,6 @@ export class AgentMetrics {
           },
         })
     }
-    const samples = (): Iterable<ServiceSample> => this.#current().traffic
-    new ServiceSeries({ registry: this.registry, maxServices: options.maxServiceSeries, samples })
   }
 
   #current(): MetricsSample {
@@ -152,5 +187,18 @@ export class AgentMetrics {
 
   get contentType(): string {
     return this.registry.contentType
+  }
+
+  /** All that there are, whether or not they have a value yet. */
+  async list(): Promise<MetricDescription[]> {
+    const described = await this.registry.getMetricsAsJSON()
+    return described.map(({ name, help, type }) => {
+      const metric = this.registry.getSingleMetric(name)
+      return { name, help, type: String(type), labelNames: labelNamesOf(metric) }
+    })
+  }
+
+  [Symbol.dispose](): void {
+    this.#stalls[Symbol.dispose]()
   }
 }

@@ -3,18 +3,14 @@ import { KpngError, type NodeView, type Problem } from '@kpng/api'
 import type { EbpfBackend, SyncPass } from '@kpng/backend-ebpf'
 import {
   Door,
-  EventLoopStalls,
   type EventRecorder,
-  HealthCounter,
   isHealthPath,
   listenAddresses,
   metricsAnswer,
   pathOf,
   proxyHealthAnswer,
-  RestClientCounter,
   ServiceHealth,
   SyncHealth,
-  SyncMetrics,
   SyncWatch,
   systemClock,
 } from '@kpng/observe'
@@ -47,8 +43,6 @@ export class Observation implements AsyncDisposable {
   readonly #resources = new AsyncDisposableStack()
   readonly #health: SyncHealth
   readonly #serviceHealth: ServiceHealth
-  readonly #probes: HealthCounter
-  readonly #requests: RestClientCounter
   readonly #failed = Promise.withResolvers<never>()
   /** The view's sink. */
   readonly watch: SyncWatch
@@ -61,20 +55,19 @@ export class Observation implements AsyncDisposable {
     const families = servedFamilies()
     // Whoever waits for it may come late, or never.
     this.#failed.promise.catch(() => {})
-    this.metrics = new AgentMetrics({
-      sample: () => ({
-        status: backend.status(),
-        traffic: [...backend.serviceTraffic()],
-        bounds: {
-          health_check_listeners: { used: this.#serviceHealth.listeners, max: maxHealthListeners },
-        },
+    this.metrics = this.#resources.use(
+      new AgentMetrics({
+        families,
+        sample: () => ({
+          status: backend.status(),
+          traffic: [...backend.serviceTraffic()],
+          bounds: {
+            health_check_listeners: { used: this.#serviceHealth.listeners, max: maxHealthListeners },
+          },
+        }),
+        maxServiceSeries: settings.maxServiceSeries,
       }),
-      maxServiceSeries: settings.maxServiceSeries,
-    })
-    const { registry } = this.metrics
-    this.#probes = new HealthCounter(registry)
-    this.#requests = new RestClientCounter(registry)
-    this.#resources.use(new EventLoopStalls(registry))
+    )
     this.#health = new SyncHealth({ families, timeoutMs: 2 * settings.syncPeriodMs, clock })
     this.#serviceHealth = this.#resources.use(
       new ServiceHealth({
@@ -88,7 +81,7 @@ export class Observation implements AsyncDisposable {
       sink: backend,
       inForce: () => backend.inForce(),
       health: this.#health,
-      metrics: new SyncMetrics({ registry, families }),
+      metrics: this.metrics.syncs,
       clock,
       onSynced: ({ health }) => this.#serviceHealth.sync(health, this.#healthAddresses()),
     })
@@ -115,7 +108,7 @@ export class Observation implements AsyncDisposable {
 
   /** How requests to the API server end. */
   answered(answer: ApiAnswer): void {
-    this.#requests.ended(answer)
+    this.metrics.requests.ended(answer)
   }
 
   /** What a view has to tell. */
@@ -147,7 +140,7 @@ export class Observation implements AsyncDisposable {
         nodeEligible: this.#options.node()?.eligible ?? false,
         nowMs: systemClock.wallMs(),
       })
-      if (isHealthPath(path)) this.#probes.answered(path, answer.status)
+      if (isHealthPath(path)) this.metrics.probes.answered(path, answer.status)
       return answer
     })
   }
