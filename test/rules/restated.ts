@@ -16,7 +16,7 @@ import {
   slicesOf,
 } from './restated-endpoints.ts'
 import { type StatedService, serviceIn } from './restated-services.ts'
-import { parseAddress, parseCidr } from './sloppy-addresses.ts'
+import { contains, parseAddress, parseCidr } from './sloppy-addresses.ts'
 
 /** How local pods are told from others. */
 export type Detector =
@@ -42,11 +42,28 @@ export type Decision =
 /** By who connects. */
 export type Decisions = Readonly<Record<Client, Decision>>
 
+export interface Destination {
+  readonly kind: 'ClusterIP' | 'external' | 'load balancer' | 'node port'
+  /** '' for a node port. */
+  readonly address: string
+  readonly port: number
+  /** Who may call a load balancer; empty: everybody. */
+  readonly sourceRanges: readonly string[]
+}
+
+/** `ClusterIP 10.0.0.1:80`, `external …`, `load balancer … from …`, `node port 30080`. */
+export function destinationText({ kind, address, port, sourceRanges }: Destination): string {
+  if (kind === 'node port') return `${kind} ${port}`
+  const from = sourceRanges.length > 0 ? ` from ${[...new Set(sourceRanges)].sort().join(' ')}` : ''
+  return `${kind} ${address.includes(':') ? `[${address}]` : address}:${port}${from}`
+}
+
 export interface StatedPort {
   /** `namespace/name port/protocol family` */
   readonly key: string
-  /** `ClusterIP 10.0.0.1:80`, `external …`, `load balancer … from …`, `node port 30080`. Sorted. */
-  readonly destinations: readonly string[]
+  readonly family: Family
+  readonly protocol: Protocol
+  readonly destinations: readonly Destination[]
   readonly affinitySeconds: number
   /** What may become of a connection; more than one where the rules leave it open. `outside` without a way in: absent. */
   readonly answers: readonly { readonly inside: Decisions; readonly outside?: Decisions }[]
@@ -71,6 +88,26 @@ export interface Statement {
   readonly node: StatedNode
   readonly ports: readonly StatedPort[]
   readonly health: readonly StatedHealth[]
+}
+
+/** Rule 4.2.1, for a load balancer; `own` are those of the same Service in this family. */
+export function admits(
+  { sourceRanges }: Destination,
+  source: string,
+  own: readonly string[],
+  nodeIP: string,
+): boolean {
+  const allowed = (address: string) => sourceRanges.some(range => contains(range, address))
+  return sourceRanges.length === 0 || allowed(source) || (own.includes(source) && allowed(nodeIP))
+}
+
+/** Rules 4.11 to 4.14: of what is sent to an address, but to no destination. */
+export function otherwise({ ports, node }: Statement, address: string): 'refuse' | 'drop' | 'untouched' {
+  const known = ports.some(port =>
+    port.destinations.some(it => it.kind === 'ClusterIP' && it.address === address),
+  )
+  if (known) return 'refuse'
+  return node.serviceCIDRs.some(cidr => contains(cidr, address)) ? 'drop' : 'untouched'
 }
 
 const FAMILIES: readonly Family[] = ['IPv4', 'IPv6']
@@ -170,21 +207,27 @@ function statePort(
 ): StatedPort {
   const { service, stated, family, slices, place, departures, hit } = context
   const { clusterIP, externalIPs, loadBalancerIPs, sourceRanges, internalLocal, externalLocal } = stated
-  const at = (ip: string) => (family === 'IPv6' ? `[${ip}]:${port.port}` : `${ip}:${port.port}`)
-  const from = sourceRanges.length > 0 ? ` from ${[...new Set(sourceRanges)].sort().join(' ')}` : ''
-  hit('(KP-4.10)', loadBalancerIPs.length > 0 && from !== '')
+  hit('(KP-4.10)', loadBalancerIPs.length > 0 && sourceRanges.length > 0)
 
   const accessible = port.nodePort !== 0 || loadBalancerIPs.length > 0 || externalIPs.length > 0
+  const at = (kind: Destination['kind'], address: string): Destination => ({
+    kind,
+    address,
+    port: kind === 'node port' ? port.nodePort : port.port,
+    sourceRanges: kind === 'load balancer' ? sourceRanges : [],
+  })
   const outer = [
-    ...(policies.externalIPs ? externalIPs.map(ip => `external ${at(ip)}`) : []),
-    ...loadBalancerIPs.map(ip => `load balancer ${at(ip)}${from}`),
-    ...(port.nodePort === 0 ? [] : [`node port ${port.nodePort}`]),
+    ...(policies.externalIPs ? externalIPs.map(ip => at('external', ip)) : []),
+    ...loadBalancerIPs.map(ip => at('load balancer', ip)),
+    ...(port.nodePort === 0 ? [] : [at('node port', '')]),
   ]
   hit('KP-1.10 gate off', !policies.externalIPs && externalIPs.length > 0)
   const endpoints = endpointsOf(portId(context, port.name, port.protocol), slices, place, departures, hit)
   return {
     key: `${service.metadata.namespace}/${service.metadata.name} ${port.name}/${port.protocol} ${family}`,
-    destinations: [...new Set([`ClusterIP ${at(clusterIP)}`, ...outer])].sort(),
+    family,
+    protocol: port.protocol,
+    destinations: [at('ClusterIP', clusterIP), ...outer],
     affinitySeconds: stated.affinitySeconds,
     answers: endpoints.map(list => {
       const lists = listsOf(list, { internalLocal, externalLocal, accessible }, place, hit)

@@ -44,6 +44,13 @@ export function parseCidr(text: string): Cidr | undefined {
   }
 }
 
+/** Both as text that can be read. */
+export function contains(range: string, text: string): boolean {
+  const [cidr, found] = [parseCidr(range), parseAddress(text)]
+  if (cidr === undefined || found === undefined || cidr.family !== found.family) return false
+  return parseCidr(`${found.text}/${cidr.length}`)?.text === cidr.text
+}
+
 const address = (family: Family, value: bigint): Address => ({
   family,
   value,
