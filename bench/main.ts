@@ -1,5 +1,6 @@
 import { parseArgs } from 'node:util'
 import { connectBench } from './connect-bench.ts'
+import { connectCompared } from './connect-compared.ts'
 import { kubeBench } from './kube-bench.ts'
 import { type Report, saveReport } from './report.ts'
 import { scaleBench } from './scale-bench.ts'
@@ -9,6 +10,7 @@ const { values } = parseArgs({
   options: {
     rounds: { type: 'string', default: '60' },
     burst: { type: 'string', default: '200' },
+    'connect-services': { type: 'string', default: '1000' },
     services: { type: 'string', default: '10000' },
     endpoints: { type: 'string', default: '10' },
     changes: { type: 'string', default: '200' },
@@ -28,6 +30,12 @@ const changes = Number(values.changes)
 
 const benches: Readonly<Record<string, () => Promise<Report>>> = {
   connect: () => connectBench(Number(values.rounds), Number(values.burst)),
+  'connect-compared': () =>
+    connectCompared({
+      services: Number(values['connect-services']),
+      rounds: Number(values.rounds),
+      burst: Number(values.burst),
+    }),
   scale: () => scaleBench(services, endpoints, changes),
   kube: () =>
     kubeBench({

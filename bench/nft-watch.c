@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Tells when nftables of this network namespace takes up something: reads names on standard input, one a line, answers
- * "armed", and when a change is committed in which the name occurs (a chain's, say) prints the time (CLOCK_MONOTONIC,
- * ns). The kernel tells of each change after its commit; nothing is polled.
+ * Tells when nftables of this network namespace leads to an endpoint: reads `ADDRESS PORT` on standard input, one a line,
+ * answers "armed", and when a change is committed in which something is translated to that address and port, prints the
+ * time (CLOCK_MONOTONIC, ns). The kernel tells of each change after its commit; nothing is polled.
  *
  * usage: nft-watch
  */
 #define _GNU_SOURCE
+#include <arpa/inet.h>
 #include <linux/netfilter/nfnetlink.h>
 #include <linux/netlink.h>
 #include <poll.h>
@@ -18,7 +19,13 @@
 #include <time.h>
 #include <unistd.h>
 
-static char name[256];
+/* As data of `dnat to ADDRESS . PORT` in an element of a map: each part fills whole words. */
+struct endpoint {
+	struct in_addr address;
+	uint16_t port;
+	uint16_t padding;
+};
+
 static char buffer[1 << 20];
 
 static uint64_t now_ns(void)
@@ -31,6 +38,8 @@ static uint64_t now_ns(void)
 
 int main(void)
 {
+	struct endpoint endpoint = {};
+	int armed = 0;
 	struct sockaddr_nl address = {.nl_family = AF_NETLINK, .nl_groups = 1 << (NFNLGRP_NFTABLES - 1)};
 	int size = 256 << 20;
 	int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_NETFILTER);
@@ -47,9 +56,17 @@ int main(void)
 		if (poll(ends, 2, -1) < 0)
 			return 1;
 		if (ends[0].revents) {
-			if (!fgets(name, sizeof(name), stdin))
+			char line[64], address_text[16];
+
+			if (!fgets(line, sizeof(line), stdin))
 				return 0;
-			name[strcspn(name, "\n")] = 0;
+			if (sscanf(line, "%15s %hu", address_text, &endpoint.port) != 2 ||
+			    inet_pton(AF_INET, address_text, &endpoint.address) != 1) {
+				fprintf(stderr, "bad endpoint %s", line);
+				return 2;
+			}
+			endpoint.port = htons(endpoint.port);
+			armed = 1;
 			puts("armed");
 			continue;
 		}
@@ -58,9 +75,9 @@ int main(void)
 			uint64_t time = now_ns();
 
 			/* Less than nothing: some were lost, others follow. */
-			if (length > 0 && name[0] && memmem(buffer, length, name, strlen(name))) {
+			if (length > 0 && armed && memmem(buffer, length, &endpoint, sizeof(endpoint))) {
 				printf("%llu\n", (unsigned long long)time);
-				name[0] = 0;
+				armed = 0;
 			}
 		}
 	}

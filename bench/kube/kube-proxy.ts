@@ -121,8 +121,7 @@ export class KubeProxy implements MeasuredProxy {
     if (this.#watch === undefined) throw new Error('kube-proxy does not run')
     const { process, lines } = this.#watch
     const armed = once(lines, 'line')
-    // Chains of endpoints are called by their address.
-    process.stdin.write(`${newAddress}/${endpointPort}\n`)
+    process.stdin.write(`${newAddress} ${endpointPort}\n`)
     await armed
     const signal = AbortSignal.timeout(changeTimeoutMs)
     return { carriedNs: once(lines, 'line', { signal }).then(([line]: string[]) => BigInt(line ?? '')) }
@@ -134,7 +133,7 @@ export class KubeProxy implements MeasuredProxy {
       const chain = chains.get(clusterIP)
       if (chain === undefined) throw new Error(`nftables does not know ${clusterIP}`)
       const rules = await this.#nft(['list', 'chain', 'ip', 'kube-proxy', chain])
-      const found = [...rules.matchAll(/__([0-9.]+)\/8080/g)].map(match => match[1]).sort()
+      const found = [...rules.matchAll(/: ([0-9.]+) \. \d+/g)].map(match => match[1]).sort()
       if (found.join() !== addresses.toSorted().join())
         throw new Error(`${clusterIP}: there are ${found}, expected ${addresses}`)
     }

@@ -22,6 +22,8 @@ export interface OurProxyOptions {
   readonly services: number
   /** For what it writes down. */
   readonly directory: string
+  /** More of them for the agent. */
+  readonly flags?: readonly string[]
   /** A CPU profile is left there. */
   readonly profileDirectory?: string | undefined
 }
@@ -52,13 +54,13 @@ export class OurProxy implements MeasuredProxy {
   }
 
   async start(): Promise<ColdStart> {
-    const { kubeconfig, maxEndpoints, services } = this.#options
+    const { kubeconfig, maxEndpoints, services, flags = [] } = this.#options
     const started = performance.now()
     const child = this.#host.host.start([
       ...['env', `NODE_OPTIONS=${this.#nodeOptions()}`, `KPNG_BENCH_STALLS=${this.#stallsPath}`],
       ...[kpngPath, 'kube', '--kubeconfig', kubeconfig, 'to-ebpf', '--node-name', this.#host.nodeName],
       ...['--instance', this.#instance, '--cgroup-root', this.cgroup, ...noServers],
-      ...['--max-endpoints', `${maxEndpoints}`],
+      ...['--max-endpoints', `${maxEndpoints}`, ...flags],
     ])
     this.#child = child
     child.stderr?.on('data', (piece: Buffer) => {

@@ -1,0 +1,53 @@
+import { execFileSync } from 'node:child_process'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { Api } from './api.ts'
+import type { PlaneAccess } from './in-netns.ts'
+
+/** What a measurement needs and what is gone after it, however it ends. */
+export interface Room {
+  readonly directory: string
+  readonly api: Api
+  /** For what must not be left behind. */
+  readonly made: AsyncDisposableStack
+  /** Compiles bench/NAME.c and gives the path. */
+  compile(name: string): string
+  /** For who waits. */
+  say(text: string): void
+}
+
+/** The body of a program that `runInNetns` starts: prints what comes out, JSON; what goes on goes to standard error. */
+export async function runMeasurement<Options extends PlaneAccess>(
+  measure: (options: Options, room: Room) => Promise<unknown>,
+): Promise<void> {
+  // Who reads them may have ended.
+  for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined)
+  // Written by runInNetns.
+  const options = JSON.parse(process.argv[2] ?? '') as Options
+  const made = new AsyncDisposableStack()
+  for (const signal of ['SIGTERM', 'SIGINT'] as const)
+    process.once(signal, () => void made.disposeAsync().finally(() => process.exit(1)))
+  const directory = mkdtempSync(join(tmpdir(), 'kpng-bench-'))
+  made.defer(() => rmSync(directory, { recursive: true, force: true }))
+  try {
+    const api = made.use(
+      new Api({
+        url: options.url,
+        ca: readFileSync(options.ca, 'utf8'),
+        certificate: readFileSync(options.certificate, 'utf8'),
+        key: readFileSync(options.key, 'utf8'),
+      }),
+    )
+    const compile = (name: string): string => {
+      const out = join(directory, name)
+      execFileSync('gcc', ['-O2', '-Wall', '-o', out, join(import.meta.dirname, `../${name}.c`)])
+      return out
+    }
+    const say = (text: string): void => void process.stderr.write(`${text}\n`)
+    const results = await measure(options, { directory, api, made, compile, say })
+    process.stdout.write(`${JSON.stringify(results)}\n`)
+  } finally {
+    await made.disposeAsync()
+  }
+}
