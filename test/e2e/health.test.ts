@@ -174,7 +174,7 @@ test('[KP-8.2.1 KP-8.2.2 KP-8.2.3 KP-14.9] load balancers are told how many loca
   await until(moved, ({ status }) => status === 0)
 })
 
-test('[KP-8.2.1] health of Services is served where nodePortAddresses say', async () => {
+test('[KP-8.2.1 KP-8.1.7] health of Services is served where nodePortAddresses say', async () => {
   await using pair = new Neighbours()
   pair.node.ip('addr add 192.168.79.1/24 dev lo')
   const agent = pair.node.agent()
@@ -204,6 +204,12 @@ test('[KP-8.2.1] health of Services is served where nodePortAddresses say', asyn
   agent.write(objects)
   await agent.start()
   assert.deepEqual(await served(), [true, false, false, true], 'primary addresses')
+  for (const port of [10_249, 10_256])
+    assert.equal(
+      (await curl(pair.node, `http://127.0.0.1:${port}/healthz`)).status,
+      0,
+      'an empty address is off',
+    )
   await agent.stop()
   await agent.start(['--nodeport-addresses=192.168.78.0/24'])
   assert.deepEqual(await served(), [true, false, false, true], 'CIDRs of one family say nothing of the other')

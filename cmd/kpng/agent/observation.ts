@@ -1,9 +1,9 @@
-import { networkInterfaces } from 'node:os'
 import { KpngError, type NodeView, type Problem } from '@kpng/api'
 import type { EbpfBackend, SyncPass } from '@kpng/backend-ebpf'
 import {
   Door,
   type EventRecorder,
+  type HealthAddresses,
   isHealthPath,
   listenAddresses,
   metricsAnswer,
@@ -17,6 +17,7 @@ import {
 import type { ApiAnswer, LocalViewOptions, StoreWrite } from '@kpng/server'
 import type { Logger } from 'pino'
 import type { AgentSettings, ListenAddress } from './agent-settings.ts'
+import { InterfaceAddresses } from './interface-addresses.ts'
 import { AgentMetrics } from './metrics.ts'
 import { servedFamilies } from './served-families.ts'
 
@@ -25,6 +26,8 @@ const proxyMode = 'ebpf'
 
 /** Listening sockets for the health of Services; more are reported. */
 const maxHealthListeners = 1_024
+
+const nowhere: HealthAddresses = { IPv4: [], IPv6: [] }
 
 export interface ObservationOptions {
   readonly settings: AgentSettings
@@ -43,6 +46,7 @@ export class Observation implements AsyncDisposable {
   readonly #resources = new AsyncDisposableStack()
   readonly #health: SyncHealth
   readonly #serviceHealth: ServiceHealth
+  readonly #interfaces = new InterfaceAddresses()
   readonly #failed = Promise.withResolvers<never>()
   /** The view's sink. */
   readonly watch: SyncWatch
@@ -83,7 +87,8 @@ export class Observation implements AsyncDisposable {
       health: this.#health,
       metrics: this.metrics.syncs,
       clock,
-      onSynced: ({ health }) => this.#serviceHealth.sync(health, this.#healthAddresses()),
+      onSynced: ({ health }) =>
+        this.#serviceHealth.sync(health, health.size === 0 ? nowhere : this.#healthAddresses()),
     })
   }
 
@@ -182,17 +187,14 @@ export class Observation implements AsyncDisposable {
     await door.open()
   }
 
-  /** Those of now: interfaces come and go. */
-  #healthAddresses() {
-    const interfaces = Object.values(networkInterfaces()).flatMap(
-      addresses => addresses?.map(({ address }) => address) ?? [],
-    )
+  /** Where the health of Services is served now: addresses come and go. */
+  #healthAddresses(): HealthAddresses {
     // The first of a family is the node's primary one.
     const addresses = this.#options.node()?.addresses ?? []
     const primary = [false, true].flatMap(v6 => addresses.find(it => it.includes(':') === v6) ?? [])
+    const node = { primary, interfaces: this.#interfaces.addresses() }
     const choice = this.#options.settings.nodePortAddresses
-    const of = (family: 'IPv4' | 'IPv6') => listenAddresses(family, choice, { primary, interfaces })
-    return { IPv4: of('IPv4'), IPv6: of('IPv6') }
+    return { IPv4: listenAddresses('IPv4', choice, node), IPv6: listenAddresses('IPv6', choice, node) }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
