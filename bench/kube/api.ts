@@ -53,6 +53,29 @@ export class Api implements Disposable {
     return promise
   }
 
+  /** Follows a kind from now on: `take` gets each event as it is on the wire and when its last byte had come. */
+  async watch(path: string, take: (event: string, atNs: bigint) => void): Promise<Disposable> {
+    const list = (await this.send('GET', `${path}?limit=1`)) as { metadata: { resourceVersion: string } }
+    const url = new URL(`${path}?watch=1&resourceVersion=${list.metadata.resourceVersion}`, this.#url)
+    const { promise, resolve, reject } = Promise.withResolvers<Disposable>()
+    const asked = request(url, { agent: this.#agent, headers: { accept: 'application/json' } }, response => {
+      let rest = ''
+      response.setEncoding('utf8')
+      response.on('data', (piece: string) => {
+        const atNs = process.hrtime.bigint()
+        const lines = (rest + piece).split('\n')
+        rest = lines.pop() ?? ''
+        for (const line of lines) take(line, atNs)
+      })
+      // Cut off when it is disposed of.
+      response.on('error', () => undefined)
+      resolve({ [Symbol.dispose]: () => void response.destroy() })
+    })
+    asked.on('error', reject)
+    asked.end()
+    return await promise
+  }
+
   readonly send: Send = async (method, path, body) => (await this.stamped(method, path, body)).body;
 
   [Symbol.dispose](): void {

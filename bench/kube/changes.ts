@@ -18,6 +18,8 @@ export interface ChangeTimes {
   readonly sinceRequestMs: number
   /** From the API server's answer on; below zero where the datapath was first. */
   readonly sinceAnswerMs: number
+  /** From when another client, which watches as the proxy does, had the event; may be below zero, too. */
+  readonly sinceEventMs: number
 }
 
 /** What is asked of a large cluster while proxies follow it; knows what it has come to. */
@@ -66,21 +68,28 @@ export class ClusterChanges {
   }
 
   /** One change, until the datapath carries it. */
-  async #followed(proxy: MeasuredProxy, index: number): Promise<ChangeTimes> {
+  async #followed(proxy: MeasuredProxy, index: number, events?: AwaitedEvent): Promise<ChangeTimes> {
     const { address, send } = this.#replace(index, 0)
+    const event = events?.with(address)
     const { carriedNs } = await proxy.expect({
       clusterIP: this.#clusterIPs[index] ?? '',
       newAddress: address,
     })
-    const [{ sentNs, answeredNs }, atNs] = await Promise.all([send(), carriedNs])
-    return { sinceRequestMs: Number(atNs - sentNs) / 1e6, sinceAnswerMs: Number(atNs - answeredNs) / 1e6 }
+    const [{ sentNs, answeredNs }, atNs, eventNs] = await Promise.all([send(), carriedNs, event])
+    const since = (ns: bigint | undefined): number =>
+      ns === undefined ? Number.NaN : Number(atNs - ns) / 1e6
+    return { sinceRequestMs: since(sentNs), sinceAnswerMs: since(answeredNs), sinceEventMs: since(eventNs) }
   }
 
   /** Changes one after the other, with a pause after each. */
   async single(proxy: MeasuredProxy, count: number, pauseMs: number): Promise<ChangeTimes[]> {
     const times: ChangeTimes[] = []
+    const events = new AwaitedEvent()
+    using _watch = await this.#api.watch('/apis/discovery.k8s.io/v1/endpointslices', (event, atNs) =>
+      events.take(event, atNs),
+    )
     for (let number = 1; number <= count; number++) {
-      times.push(await this.#followed(proxy, this.#scattered(number)))
+      times.push(await this.#followed(proxy, this.#scattered(number), events))
       await sleep(pauseMs)
     }
     return times
@@ -108,5 +117,22 @@ export class ClusterChanges {
   /** As fast as the API server takes them, scattered over all Services. */
   async bulk(count: number, atOnce: number): Promise<void> {
     await inParallel(count, atOnce, number => this.#replace(this.#scattered(number), 1).send())
+  }
+}
+
+/** The one event that somebody waits for. */
+class AwaitedEvent {
+  #text = ''
+  #waiting = Promise.withResolvers<bigint>()
+
+  /** When the event came that has this address in it. */
+  with(address: string): Promise<bigint> {
+    this.#text = JSON.stringify(address)
+    this.#waiting = Promise.withResolvers()
+    return this.#waiting.promise
+  }
+
+  take(event: string, atNs: bigint): void {
+    if (this.#text !== '' && event.includes(this.#text)) this.#waiting.resolve(atNs)
   }
 }

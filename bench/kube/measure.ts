@@ -15,7 +15,7 @@ export interface Work {
 
 const settleMs = 5_000
 const bulkAtOnce = 32
-const verifiedServices = 50
+const verifiedServices = 20
 
 interface Phase {
   readonly name: string
@@ -92,6 +92,7 @@ const summary = (times: readonly ChangeTimes[]) => ({
   n: times.length,
   sinceRequestMs: quantiles(times.map(it => it.sinceRequestMs)),
   sinceAnswerMs: quantiles(times.map(it => it.sinceAnswerMs)),
+  sinceEventMs: quantiles(times.map(it => it.sinceEventMs)),
 })
 
 /** Between phases, too: 'at rest'. */
