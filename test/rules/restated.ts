@@ -6,23 +6,24 @@ import type { Family, Protocol } from '@kpng/api'
 import type { Hit } from './branches.ts'
 import type { RawEndpointSlice, RawNode, RawObject, RawService } from './raw-objects.ts'
 import {
+  type Client,
+  type Decision,
+  type Decisions,
+  type FamilyPolicies,
+  inside,
+  outside,
+} from './restated-decisions.ts'
+import {
   type Departure,
   type Entry,
   endpointsOf,
-  ipPort,
-  type Lists,
   listsOf,
   type Place,
   slicesOf,
 } from './restated-endpoints.ts'
+import { type Detector, hasDetector, type StatedNode, stateNode } from './restated-node.ts'
 import { type StatedService, serviceIn } from './restated-services.ts'
-import { contains, parseAddress, parseCidr } from './sloppy-addresses.ts'
-
-/** How local pods are told from others. */
-export type Detector =
-  | { readonly mode: 'ClusterCIDR'; readonly clusterCIDRs: readonly string[] }
-  | { readonly mode: 'NodeCIDR' }
-  | { readonly mode: 'BridgeInterface' | 'InterfaceNamePrefix' }
+import { contains } from './sloppy-addresses.ts'
 
 export interface NodePolicies {
   readonly masqueradeAll: boolean
@@ -31,16 +32,6 @@ export interface NodePolicies {
   readonly externalIPs: boolean
   readonly bindAddress: string | undefined
 }
-
-/** Who connects. A node is this one; elsewhere is everybody else. */
-export type Client = 'pod' | 'node' | 'elsewhere'
-
-export type Decision =
-  | { readonly verdict: 'serve'; readonly endpoints: readonly string[]; readonly masquerade: boolean }
-  | { readonly verdict: 'refuse' | 'drop' }
-
-/** By who connects. */
-export type Decisions = Readonly<Record<Client, Decision>>
 
 export interface Destination {
   readonly kind: 'ClusterIP' | 'external' | 'load balancer' | 'node port'
@@ -75,13 +66,6 @@ export interface StatedHealth {
   readonly nodePort: number
   /** undefined where the rules leave it open. */
   readonly count: number | undefined
-}
-
-export interface StatedNode {
-  readonly zone: string
-  readonly eligible: boolean
-  readonly primary: { readonly [F in Family]?: string }
-  readonly serviceCIDRs: readonly string[]
 }
 
 export interface Statement {
@@ -168,38 +152,6 @@ const portId = ({ service: { metadata }, family }: Context, port: string, protoc
   family,
 })
 
-/** As far as they matter in one family. */
-interface FamilyPolicies extends Pick<NodePolicies, 'masqueradeAll' | 'externalIPs'> {
-  /** Local pods can be told from others. */
-  readonly detector: boolean
-}
-
-/** Rule 4.1.9. */
-function hasDetector(
-  family: Family,
-  detector: Detector | undefined,
-  node: RawNode | undefined,
-  hit: Hit,
-): boolean {
-  if (detector === undefined) {
-    hit('KP-4.1.9 none')
-    return false
-  }
-  const ofFamily = (texts: readonly string[]) => texts.some(text => parseCidr(text)?.family === family)
-  if (detector.mode === 'ClusterCIDR') {
-    const found = ofFamily(detector.clusterCIDRs)
-    hit(found ? 'KP-4.1.9 clusterCIDR of the family' : 'KP-4.1.9 clusterCIDR of the other family')
-    return found
-  }
-  if (detector.mode === 'NodeCIDR') {
-    const found = ofFamily(node?.spec?.podCIDRs ?? [])
-    hit(found ? 'KP-4.1.9 podCIDR' : 'KP-4.1.9 no podCIDR')
-    return found
-  }
-  hit('KP-4.1.9 interface')
-  return true
-}
-
 function statePort(
   port: StatedService['ports'][number],
   context: Context,
@@ -246,79 +198,6 @@ function statePort(
   }
 }
 
-const serve = (endpoints: readonly Entry[], masquerade: boolean): Decision => ({
-  verdict: 'serve',
-  endpoints: endpoints.map(ipPort),
-  masquerade,
-})
-
-/** Rules 4.1 to 4.4 and 4.1.1 to 4.1.2: to a ClusterIP. */
-function inside(
-  client: Client,
-  internalLocal: boolean,
-  lists: Lists,
-  policies: FamilyPolicies,
-  hit: Hit,
-): Decision {
-  if (!lists.anybody) {
-    hit('KP-4.4 ClusterIP')
-    return { verdict: 'refuse' }
-  }
-  if (internalLocal && lists.local.length === 0) {
-    hit('KP-4.3')
-    return { verdict: 'drop' }
-  }
-  hit(internalLocal ? 'KP-4.2' : 'KP-4.1')
-  const list = internalLocal ? lists.local : lists.cluster
-  if (client === 'pod') {
-    hit(policies.masqueradeAll ? 'KP-4.1.1 all' : 'KP-4.1.1 not all')
-    return serve(list, policies.masqueradeAll)
-  }
-  if (policies.masqueradeAll) {
-    hit('KP-4.1.2 all')
-    return serve(list, true)
-  }
-  hit(policies.detector ? 'KP-4.1.2 detector' : 'KP-4.1.2 no detector')
-  return serve(list, policies.detector)
-}
-
-/** Rules 4.4 to 4.9 and 4.1.3 to 4.1.6: to a node port, an external IP or a load balancer. */
-function outside(
-  client: Client,
-  { internalLocal, externalLocal }: StatedService,
-  { cluster, local, anybody }: Lists,
-  detector: boolean,
-  hit: Hit,
-): Decision {
-  if (!anybody) {
-    hit('KP-4.4 external')
-    return { verdict: 'refuse' }
-  }
-  if (!externalLocal) {
-    hit('KP-4.5')
-    hit('KP-4.1.3', client === 'pod')
-    return serve(cluster, true)
-  }
-  if (client === 'pod' && detector) {
-    hit('KP-4.6')
-    hit('KP-4.15 short circuit with internal Local', internalLocal)
-    return serve(cluster, false)
-  }
-  if (client === 'node') {
-    hit('KP-4.7')
-    hit('KP-4.1.5')
-    return serve(cluster, true)
-  }
-  hit('KP-4.1.4 no detector', client === 'pod')
-  if (local.length > 0) {
-    hit('KP-4.8')
-    hit('KP-4.1.6', client === 'elsewhere')
-    return serve(local, false)
-  }
-  hit('KP-4.9')
-  return { verdict: 'drop' }
-}
-
 /** Rule 8.2.3: distinct addresses, whatever the ports. */
 function stateHealth(context: Context): StatedHealth {
   const { service, stated, family, slices, place, departures, hit } = context
@@ -349,57 +228,4 @@ function stateHealth(context: Context): StatedHealth {
     nodePort: stated.healthCheckNodePort,
     count: open ? undefined : count,
   }
-}
-
-function stateNode(
-  objects: readonly RawObject[],
-  node: RawNode | undefined,
-  bindAddress: string | undefined,
-  hit: Hit,
-): StatedNode {
-  const cidrs = objects
-    .filter(object => object.kind === 'ServiceCIDR')
-    .flatMap(object => object.spec?.cidrs ?? [])
-    .flatMap(text => {
-      const cidr = parseCidr(text)
-      hit(cidr === undefined ? 'KP-1.4 bad ServiceCIDR' : 'KP-1.4 ServiceCIDR')
-      return cidr === undefined ? [] : [cidr.text]
-    })
-  const addresses = ['InternalIP', 'ExternalIP'].flatMap(type =>
-    (node?.status?.addresses ?? [])
-      .filter(it => it.type === type)
-      .flatMap(it => parseAddress(it.address) ?? []),
-  )
-  const internal = (node?.status?.addresses ?? []).some(it => it.type === 'InternalIP')
-  hit('(KP-5.9) external address of the Node', !internal && addresses.length > 0)
-  const bind = parseAddress(bindAddress ?? '')
-  hit('(KP-5.9) bindAddress unspecified', bind?.value === 0n)
-  if (bind !== undefined && bind.value !== 0n) {
-    hit('(KP-5.9) bindAddress')
-    addresses.unshift(bind)
-  }
-  const primary = (family: Family) => addresses.find(address => address.family === family)?.text
-  const [four, six] = [primary('IPv4'), primary('IPv6')]
-  return {
-    zone: node?.metadata.labels?.['topology.kubernetes.io/zone'] ?? '',
-    eligible: isEligible(node, hit),
-    primary: { ...(four !== undefined && { IPv4: four }), ...(six !== undefined && { IPv6: six }) },
-    serviceCIDRs: [...new Set(cidrs)].sort(),
-  }
-}
-
-/** Rule 8.1.6. */
-function isEligible(node: RawNode | undefined, hit: Hit): boolean {
-  if (node === undefined) {
-    hit('KP-8.1.6 unknown Node')
-    return false
-  }
-  const taints = node.spec?.taints ?? []
-  const deleted = (node.metadata.deletionTimestamp ?? '') !== ''
-  const tainted = taints.some(taint => taint.key === 'ToBeDeletedByClusterAutoscaler')
-  hit('KP-8.1.6 deleted', deleted)
-  hit('KP-8.1.6 taint', tainted)
-  hit('KP-8.1.6 another taint', !tainted && taints.length > 0)
-  hit('KP-8.1.6 eligible', !deleted && !tainted)
-  return !deleted && !tainted
 }

@@ -8,7 +8,9 @@ import type {
   ServiceView,
   TrafficClass,
 } from '@kpng/api'
-import type { Client, Decision, Decisions, StatedHealth, StatedNode } from './restated.ts'
+import type { StatedHealth } from './restated.ts'
+import type { Client, Decision, Decisions } from './restated-decisions.ts'
+import type { StatedNode } from './restated-node.ts'
 
 export interface ViewedPort {
   readonly key: string

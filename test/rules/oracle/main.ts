@@ -13,7 +13,8 @@ import fc from 'fast-check'
 import { objects } from '../arbitraries.ts'
 import { Coverage } from '../branches.ts'
 import type { RawNode, RawObject } from '../raw-objects.ts'
-import { admits, type Client, type Decision, otherwise, restate, type Statement } from '../restated.ts'
+import { admits, otherwise, restate, type Statement } from '../restated.ts'
+import type { Client, Decision } from '../restated-decisions.ts'
 import { parseAddress } from '../sloppy-addresses.ts'
 
 const NODE_IPS = { IPv4: '172.16.0.1', IPv6: 'fd16::1' }
