@@ -197,6 +197,8 @@ export class Agent implements AsyncDisposable {
       'SyncProxyRules complete',
     )
     this.#observation.passed(pass)
+    // What did not fit may fit now, and nobody else says so.
+    this.changed()
   }
 
   changed(): void {
