@@ -1,6 +1,7 @@
 import { copyFileSync, existsSync, mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { KpngError, type Problem } from '@kpng/api'
+import { familyOf } from './address.ts'
 import type { Agents } from './agents.ts'
 import { labCgroup } from './cgroup.ts'
 import { controlPlaneBinaries } from './control-plane/binaries.ts'
@@ -8,7 +9,7 @@ import { type Desired, readDesired } from './desired.ts'
 import { serveEndpoints } from './endpoints.ts'
 import { startFollower } from './kube/follow.ts'
 import { controlPlaneAddress, openLabApi, planFromApi, pushManifests, startLabApi } from './kube/lab-api.ts'
-import { planServiceRanges } from './kube/service-ranges.ts'
+import { planServiceRanges, preferredFamilies } from './kube/service-ranges.ts'
 import { acquireLock } from './lock.ts'
 import { changeState } from './locked-state.ts'
 import { makePlan } from './make-plan.ts'
@@ -107,8 +108,9 @@ async function startControlPlane(
   { objects, plan }: Desired,
   { onProgress = () => undefined }: UpOptions,
 ): Promise<void> {
-  const address = controlPlaneAddress(objects, plan)
-  const ranges = planServiceRanges(objects.services, objects.serviceCIDRs)
+  const { services, serviceCIDRs } = objects
+  const address = controlPlaneAddress(objects, plan, preferredFamilies(serviceCIDRs))
+  const ranges = planServiceRanges(services, serviceCIDRs, familyOf(address))
   await changeState(name, 'kpng lab up', state => startLabApi(state, address, ranges))
   onProgress(`an API server answers on ${address}`)
 }
@@ -133,17 +135,17 @@ async function carryOut(
   const [serving, complaints] = await Promise.all([serveEndpoints(state), agents.sync(state)])
   onProgress('every pod answers, every agent has synced')
   copy.removeOthers()
-  const all = [...desired.problems, ...problems, ...wiring, ...serving, ...copy.translate(complaints)]
+  const all = [...problems, ...wiring, ...serving, ...copy.translate(complaints)]
   return { state, problems: distinct(all), notes }
 }
 
 /** With an API server what it has counts, from the manifests and from others; without one the manifests do. */
 async function tellApi(
   name: string,
-  { copy, plan }: Desired,
+  { copy, plan, problems }: Desired,
 ): Promise<{ plan: LabPlan; problems: readonly Problem[] }> {
   const { controlPlane, nodes } = requireState(name)
-  if (controlPlane === undefined) return { plan, problems: plan.problems }
+  if (controlPlane === undefined) return { plan, problems: [...problems, ...plan.problems] }
   const plane = openLabApi(name)
   try {
     await plane.startApiServer()
@@ -151,7 +153,9 @@ async function tellApi(
     const known = new Map([...plan.nodes].map(([node, { addresses }]) => [node, addresses]))
     for (const [node, { addresses }] of Object.entries(nodes)) known.set(node, addresses)
     const made = await planFromApi(plane, known)
-    return { plan: made, problems: [...refused, ...made.problems] }
+    // Of the files themselves: what is wrong with an object, the server says.
+    const unread = problems.filter(({ field }) => field === '')
+    return { plan: made, problems: [...unread, ...refused, ...made.problems] }
   } finally {
     await plane.close()
   }

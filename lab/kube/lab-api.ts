@@ -15,17 +15,21 @@ import { apiObjects, listPaths } from './api-objects.ts'
 import { pullLists, pushObjects } from './push.ts'
 import type { ServiceRanges } from './service-ranges.ts'
 
-/** An address for the API server's host, of a family that all nodes have. Throws usage where there is none. */
-export function controlPlaneAddress(objects: LabObjects, plan: LabPlan): string {
+/** An address for the API server's host, of the first family that all nodes have. Throws usage where there is none. */
+export function controlPlaneAddress(
+  objects: LabObjects,
+  plan: LabPlan,
+  families: readonly (4 | 6)[],
+): string {
   const nodes = [...plan.nodes.values()]
   const used = new Set([
     ...usedAddresses(objects, new Map()),
     ...nodes.flatMap(node => node.addresses.map(bare)),
   ])
   const addresses = (madeUpAddresses(used).next().value ?? []).map(bare)
-  const found = addresses.find(address =>
-    nodes.every(node => node.addresses.some(own => familyOf(bare(own)) === familyOf(address))),
-  )
+  const found = families
+    .filter(family => nodes.every(node => node.addresses.some(own => familyOf(bare(own)) === family)))
+    .map(family => addresses.find(address => familyOf(address) === family))[0]
   if (found !== undefined) return found
   throw new KpngError(
     'usage',

@@ -95,7 +95,11 @@ test('apply takes back what others changed, deletes what the manifests dropped, 
 test('what the API server refuses is told, all else goes on', async () => {
   const bad = serviceObject('bad', '10.200.0.11', ['0/TCP'])
   const { problems } = await lab().apply([...first, bad, serviceObject('good', '10.200.0.12')])
-  assert.match(JSON.stringify(problems), /Service\/default\/bad.*spec\.ports\[0\]\.port.*refused/)
+  assert.deepEqual(
+    problems.map(({ where, field }) => `${where} ${field}`),
+    ['Service/default/bad spec.ports[0].port', 'Service/default/bad spec.ports[0].targetPort'],
+  )
+  assert.match(problems[0]?.message ?? '', /^refused by the API server: Invalid value: 0/)
   assert.ok((await names('services')).includes('service/good'))
 })
 

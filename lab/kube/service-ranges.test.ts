@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { planServiceRanges } from './service-ranges.ts'
+import { planServiceRanges, preferredFamilies } from './service-ranges.ts'
 
 type Services = Parameters<typeof planServiceRanges>[0]
 
@@ -20,24 +20,32 @@ const customary = { cidrs: ['10.96.0.0/16', 'fd00:10:96::/112'], more: [], nodeP
 
 test('the customary ranges serve Services that ask for nothing, or for what is in them', () => {
   const services = [service('a', {}), service('b', { IPv4: '10.96.3.4', IPv6: 'fd00:10:96::77' })]
-  assert.deepEqual(planServiceRanges(services, []), customary)
+  assert.deepEqual(planServiceRanges(services, [], 4), customary)
 })
 
-test('the ServiceCIDR kubernetes is the API server’s own, with its family first', () => {
+test('the ServiceCIDR kubernetes is the API server’s own, with the family of its address first', () => {
   const own = [{ name: 'kubernetes', cidrs: ['fd12::/112'] }]
-  assert.deepEqual(planServiceRanges([], own).cidrs, ['fd12::/112', '10.96.0.0/16'])
+  assert.deepEqual(planServiceRanges([], own, 6).cidrs, ['fd12::/112', '10.96.0.0/16'])
+  assert.deepEqual(planServiceRanges([], own, 4).cidrs, ['10.96.0.0/16', 'fd12::/112'])
+  assert.deepEqual(
+    [preferredFamilies(own), preferredFamilies([])],
+    [
+      [6, 4],
+      [4, 6],
+    ],
+  )
   const both = [{ name: 'kubernetes', cidrs: ['10.43.0.0/16', 'fd43::/112'] }]
-  assert.deepEqual(planServiceRanges([service('a', { IPv4: '10.43.0.1' })], both).cidrs, both[0]?.cidrs)
+  assert.deepEqual(planServiceRanges([service('a', { IPv4: '10.43.0.1' })], both, 4).cidrs, both[0]?.cidrs)
 })
 
 test('the API server does not take the address of a Service for itself', () => {
   const wants = [service('a', { IPv4: '10.96.0.1' })]
-  assert.deepEqual(planServiceRanges(wants, []), {
+  assert.deepEqual(planServiceRanges(wants, [], 4), {
     ...customary,
     cidrs: ['10.97.0.0/16', 'fd00:10:96::/112'],
     more: [{ name: 'lab-1', cidr: '10.96.0.0/24' }],
   })
-  assert.deepEqual(planServiceRanges([service('kubernetes', { IPv4: '10.96.0.1' })], []), customary)
+  assert.deepEqual(planServiceRanges([service('kubernetes', { IPv4: '10.96.0.1' })], [], 4), customary)
 })
 
 test('addresses elsewhere get ranges around them, one for neighbours, never as first or last', () => {
@@ -47,6 +55,7 @@ test('addresses elsewhere get ranges around them, one for neighbours, never as f
         service(`s${index}`, address.includes(':') ? { IPv6: address } : { IPv4: address }),
       ),
       [{ name: 'other', cidrs: ['10.200.0.0/24'] }],
+      4,
     ).more.map(({ cidr }) => cidr)
   assert.deepEqual(at('10.200.0.9'), [], 'in a ServiceCIDR of the manifests')
   assert.deepEqual(at('10.1.2.3', '10.1.2.4', '10.1.3.4'), ['10.1.2.0/24', '10.1.3.0/24'])
@@ -62,5 +71,5 @@ test('the range of NodePorts is wide enough for all that are asked for', () => {
     service('a', {}, { nodePort: 8080 }),
     service('b', {}, { nodePort: 31000, healthCheckNodePort: 40_000 }),
   ]
-  assert.equal(planServiceRanges(services, []).nodePorts, '8080-40000')
+  assert.equal(planServiceRanges(services, [], 4).nodePorts, '8080-40000')
 })

@@ -5,7 +5,7 @@ import { familyOf } from '../address.ts'
 
 /** What the API server of a lab allocates from. */
 export interface ServiceRanges {
-  /** Its own, the ServiceCIDR `kubernetes`: one of each family. */
+  /** Its own, the ServiceCIDR `kubernetes`: one of each family, first that of its address. */
   readonly cidrs: readonly [string, string]
   /** More ServiceCIDRs that have to be made, so that every ClusterIP of the manifests lies in one. */
   readonly more: ReadonlyArray<{ readonly name: string; readonly cidr: string }>
@@ -15,27 +15,42 @@ export interface ServiceRanges {
 
 type RangeService = Pick<Service, 'namespace' | 'name' | 'clusterIPs' | 'ports' | 'healthCheckNodePort'>
 
+type CIDRs = readonly Pick<ServiceCIDR, 'name' | 'cidrs'>[]
+
 const defaults = { 4: ['10.96.0.0/16', '10.97.0.0/16'], 6: ['fd00:10:96::/112', 'fd00:10:97::/112'] } as const
 const customaryPorts = { first: 30_000, last: 32_767 }
 
+/** The range of a family that the ServiceCIDR `kubernetes` of the manifests names; undefined without one. */
+const named = (serviceCIDRs: CIDRs, family: 4 | 6): string | undefined =>
+  serviceCIDRs
+    .filter(({ name }) => name === 'kubernetes')
+    .flatMap(({ cidrs }) => cidrs)
+    .find(cidr => familyOf(cidr) === family)
+
+/** Families in the order in which the API server of the manifests would prefer them. */
+export const preferredFamilies = (serviceCIDRs: CIDRs): readonly [4 | 6, 4 | 6] => {
+  const first = serviceCIDRs.find(({ name }) => name === 'kubernetes')?.cidrs[0]
+  return first !== undefined && familyOf(first) === 6 ? [6, 4] : [4, 6]
+}
+
 /**
  * Ranges in which the Services of the manifests may have the ClusterIPs and NodePorts that they ask for: those of the
- * ServiceCIDR `kubernetes` if they have one, else the customary ones, and small ones around what lies elsewhere.
+ * ServiceCIDR `kubernetes` if they have one, else the customary ones, and small ones around what lies elsewhere. `first`:
+ * the family of the API server's own address, and of the Services that do not say theirs.
  */
 export function planServiceRanges(
   services: readonly RangeService[],
-  serviceCIDRs: readonly Pick<ServiceCIDR, 'name' | 'cidrs'>[],
+  serviceCIDRs: CIDRs,
+  first: 4 | 6,
 ): ServiceRanges {
   const wanted = services
     .filter(({ namespace, name }) => namespace !== 'default' || name !== 'kubernetes')
     .flatMap(({ clusterIPs }) => Object.values(clusterIPs))
-  const named = serviceCIDRs.find(({ name }) => name === 'kubernetes')?.cidrs ?? []
   const own = (family: 4 | 6): string =>
-    named.find(cidr => familyOf(cidr) === family) ??
+    named(serviceCIDRs, family) ??
     // The API server gives the first address to itself.
     defaults[family].find(cidr => !wanted.includes(`${cidr.replace(/0?\/.*/, '')}1`)) ??
     defaults[family][0]
-  const first = familyOf(named[0] ?? '') === 6 ? 6 : 4
   const cidrs = [own(first), own(first === 4 ? 6 : 4)] as const
   const covered = new BlockList()
   const cover = (cidr: string): void => {
