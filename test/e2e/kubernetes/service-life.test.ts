@@ -179,6 +179,22 @@ test('internalTrafficPolicy Local keeps to the node, and is lifted', async () =>
   assert.deepEqual(await lab.reached('node/node-a', address, 80), answers(onB))
 })
 
+test('externalTrafficPolicy Local is for who comes from outside: the node itself reaches every endpoint', async () => {
+  const spec = { externalTrafficPolicy: 'Local', internalTrafficPolicy: 'Local' }
+  await lab.apply(
+    service({ name: 'outside', type: 'NodePort', ports: front, spec }),
+    slice('outside', [onA[0]]),
+  )
+  const port = Number(await lab.field('service', 'outside', '{.spec.ports[0].nodePort}'))
+  const address = await clusterIP('outside')
+  assert.deepEqual(await lab.reached('node/node-b', '172.30.0.2', port), answers(onA[0]))
+  assert.deepEqual(await lab.reached('node/node-b', address, 80), ['EHOSTUNREACH'], 'the other policy')
+  await lab.apply(slice('outside', [onA[0], onB]))
+  assert.deepEqual(await lab.reached('node/node-b', '172.30.0.2', port), answers(onA[0], onB))
+  await lab.patch('outside', { spec: { externalTrafficPolicy: 'Cluster' } })
+  assert.deepEqual(await lab.reached('node/node-b', '172.30.0.2', port), answers(onA[0], onB))
+})
+
 test('session affinity holds a client to one backend, until it is switched off', async () => {
   await lab.apply(
     service({ name: 'sticky', ports: front, spec: { sessionAffinity: 'ClientIP' } }),
