@@ -1,7 +1,7 @@
 import type { EventInput, EventReference } from './event-recorder.ts'
 
 /** Who tells: kpng, not kube-proxy, for an Event is to be believed. */
-export const REPORTING_CONTROLLER = 'kpng'
+const REPORTING_CONTROLLER = 'kpng'
 
 /** Bounds of the API, in bytes. */
 const MAX_NOTE_BYTES = 1_024

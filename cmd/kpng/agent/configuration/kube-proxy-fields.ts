@@ -50,10 +50,10 @@ export const kubeProxyFields = {
     contentType: field(string, 'application/vnd.kubernetes.protobuf', unused('requests are JSON'), {
       zeroIsDefault: true,
     }),
-    qps: field(decimal, 5, does('Events written per second, on average; lists and watches are few'), {
+    qps: field(decimal, 5, does('requests to the API server per second, on average; 0 or less: no limit'), {
       zeroIsDefault: true,
     }),
-    burst: field(integer, 10, does('Events written at once'), { zeroIsDefault: true }),
+    burst: field(integer, 10, does('requests to the API server at once'), { zeroIsDefault: true }),
   }),
   logging: section({
     format: field(string, 'text', unused('the log is JSON, one line a message'), { zeroIsDefault: true }),
@@ -105,7 +105,9 @@ export const kubeProxyFields = {
     masqueradeAll: field(
       boolean,
       false,
-      does('all traffic to ClusterIPs is masqueraded; unless mode is nftables'),
+      does(
+        'the node’s view says that all traffic to ClusterIPs is masqueraded, unless mode is nftables; at the socket nothing is',
+      ),
     ),
     localhostNodePorts: field(boolean, true, unused('NodePorts are never served on loopback, as with false')),
     syncPeriod: field(
@@ -160,7 +162,7 @@ export const kubeProxyFields = {
   detectLocalMode: field(
     string,
     'ClusterCIDR',
-    does('how pods are told from other sources, for masquerading'),
+    does('how pods are told from other sources, for what the node’s view says of masquerading'),
     {
       zeroIsDefault: true,
     },
