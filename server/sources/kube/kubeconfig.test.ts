@@ -103,7 +103,7 @@ test('kubeconfig: KUBECONFIG may name several files that count as one; missing o
   assert.deepEqual(found.token, { text: 'first' })
 })
 
-test('kubeconfig: a pod finds its service account', () => {
+test('[KP-10.2.2] kubeconfig: a pod finds its service account', () => {
   const found = clusterAccess({
     env: { KUBERNETES_SERVICE_HOST: 'fd00::1', KUBERNETES_SERVICE_PORT: '443' },
     serviceAccountDir: '/sa',
