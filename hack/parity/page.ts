@@ -41,6 +41,16 @@ export function parityPage(parity: Parity, tests: TestsByRule): string {
   return `${parts.join('\n').trimEnd()}\n`
 }
 
+/** What is wrong with the list of rules without a test, a line each. */
+export function admissions(parity: Parity, tests: TestsByRule): string[] {
+  const open = uncovered(parity, tests)
+  const { noTestYet } = parity
+  return [
+    ...open.filter(id => !noTestYet.includes(id)).map(id => `${id} has neither a test nor a reason`),
+    ...noTestYet.filter(id => !open.includes(id)).map(id => `${id} is covered: take it out of no-test-yet`),
+  ]
+}
+
 /** Rules that are a must and have neither a test nor a reason why not. */
 export const uncovered = (parity: Parity, tests: TestsByRule): string[] =>
   rulesOf(parity)

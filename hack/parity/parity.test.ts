@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { namedRules } from './named-rules.ts'
-import { parityPage, uncovered } from './page.ts'
+import { admissions, parityPage, uncovered } from './page.ts'
 import { readParity } from './rules.ts'
 
 const RULES = `
@@ -48,6 +48,14 @@ describe('coverage', () => {
     assert.deepEqual(uncovered(parity, tests('KP-3.1')), ['KP-3.1.1', 'KP-3.3'])
     assert.deepEqual(uncovered(parity, tests('KP-3.1', 'KP-3.1.1')), [])
     assert.deepEqual(uncovered(parity, tests('KP-3.3')), ['KP-3.1', 'KP-3.1.1'])
+  })
+
+  it('is complained of unless it is admitted, and so is what is admitted without need', () => {
+    const admitting = readParity(RULES, DEVIATIONS.replace('yet: []', 'yet: [KP-3.1, KP-3.5]'))
+    assert.deepEqual(admissions(admitting, tests('KP-3.3')), [
+      'KP-3.1.1 has neither a test nor a reason',
+      'KP-3.5 is covered: take it out of no-test-yet',
+    ])
   })
 
   it('shows each rule with its tests and reasons', () => {
