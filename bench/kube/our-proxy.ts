@@ -15,6 +15,8 @@ import type { ProxyHost } from './proxy-host.ts'
 import { cpuSeconds } from './usage.ts'
 
 const coldTimeoutMs = 120_000
+const ownMetrics =
+  /^(kpng_event_loop_stall_seconds|kubeproxy_network_programming_duration_seconds)_(sum|count)|^kpng_reconciler_total/
 
 export interface OurProxyOptions {
   readonly kubeconfig: string
@@ -112,7 +114,7 @@ export class OurProxy implements MeasuredProxy {
     const metrics = await getText(`/run/kpng/${this.#instance}/status.sock`, '/metrics')
     await this.#end('SIGTERM')
     const stalls: unknown = JSON.parse(readFileSync(this.#stallsPath, 'utf8'))
-    return { stalls, reconciler: linesOf(metrics, /^kpng_reconciler_total/) }
+    return { stalls, metrics: linesOf(metrics, ownMetrics) }
   }
 
   get #stallsPath(): string {
