@@ -1,5 +1,7 @@
 /** What happens to traffic, and to the agent, when the API server is not there or does not answer as it should. */
 import assert from 'node:assert/strict'
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { after, beforeEach, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { service } from '../manifests.ts'
@@ -48,6 +50,47 @@ test('[KP-1.17] an agent that starts while the API server is down: traffic goes 
   await web.api.plane.kubectl(['delete', 'service', 'gone'])
   await web.api.mapsWhen(lines => !lines.includes('10.96.0.60'), 60_000)
   assert.equal(await web.connect(), 'connected')
+  await web.api.stopAgent()
+})
+
+test('an API server behind its own Service is found again, whatever that says meanwhile', {
+  timeout: 300_000,
+}, async () => {
+  const { plane } = web.api
+  await web.api.startAgent()
+  await web.api.mapsWhen(lines => lines.includes('172.31.255.1:6443'))
+  await web.api.stopAgent()
+  const config = JSON.parse(readFileSync(plane.adminKubeconfig, 'utf8')) as {
+    readonly clusters: ReadonlyArray<{ readonly cluster: object }>
+  }
+  const [{ cluster } = { cluster: {} }] = config.clusters
+  const own = { ...cluster, server: 'https://10.96.0.1', 'tls-server-name': 'kubernetes' }
+  const path = join(plane.directory, 'own-service.kubeconfig')
+  writeFileSync(path, JSON.stringify({ ...config, clusters: [{ name: 'lab', cluster: own }] }), {
+    mode: 0o600,
+  })
+  await web.api.startAgent(['--kubeconfig', path])
+  await web.apply(webSlice(second))
+  await web.serves(second)
+  // As a server does that goes away in order; this one puts itself back, every ten seconds.
+  for (let told = false; !told; ) {
+    await plane.kubectl(['patch', 'endpointslice', 'kubernetes', '--type=merge', '-p', '{"endpoints":[]}'])
+    told = await web
+      .problemsWhen(
+        messages => messages.some(it => it.includes('the API server is reached through it')),
+        3000,
+      )
+      .then(
+        () => true,
+        () => false,
+      )
+  }
+  await plane.killApiServer()
+  assert.equal(await web.connect(), 'connected')
+  await plane.startApiServer()
+  await web.apply(webSlice(first))
+  await web.serves(first, 60_000)
+  await web.problemsWhen(messages => messages.length === 0)
   await web.api.stopAgent()
 })
 

@@ -88,10 +88,10 @@ except OSError as e:
     return problems.map(it => it.message)
   }
 
-  /** Waits for the problems to be so, half a minute at most. */
-  async problemsWhen(wanted: (messages: readonly string[]) => boolean): Promise<void> {
+  /** Waits for the problems to be so. */
+  async problemsWhen(wanted: (messages: readonly string[]) => boolean, timeoutMs = 60_000): Promise<void> {
     let messages: readonly string[] = []
-    for (const deadline = performance.now() + 30_000; performance.now() < deadline; await sleep(50)) {
+    for (const deadline = performance.now() + timeoutMs; performance.now() < deadline; await sleep(50)) {
       messages = await this.problems().catch(() => [])
       if (wanted(messages)) return
     }
