@@ -5,7 +5,7 @@ import { createMap } from './bpf-map.ts'
 import { u8, u32, u64 } from './codec.ts'
 import { EbpfError } from './error.ts'
 import { keyedMap, perCpuMap } from './keyed-map.ts'
-import type { MapOperation } from './map.ts'
+import type { Codec, MapOperation } from './map.ts'
 import { possibleCpus } from './per-cpu.ts'
 import { Command, MapFlag, MapType } from './sys/bpf-enum.ts'
 import { ENOTSUPP } from './sys/errno.ts'
@@ -324,5 +324,57 @@ describe('an observer', () => {
     assert.throws(() => failing.updateBatch(range(3)), { message: 'no update' })
     assert.throws(() => failing.entries(), { message: 'no iterate' })
     assert.deepEqual([...plain.entries()], [])
+  })
+})
+
+/** Network prefixes: the length in bits, then four bytes of which so many count. */
+const prefix: Codec<readonly [number, number]> = {
+  size: 8,
+  encode: ([length, address], into, offset) => {
+    into.setUint32(offset, length, true)
+    into.setUint32(offset + 4, address)
+  },
+  decode: (from, offset) => [from.getUint32(offset, true), from.getUint32(offset + 4)],
+}
+
+describe('a trie of prefixes', () => {
+  const createTrie = (maxEntries: number) =>
+    createMap({
+      ...{ name: 'test', type: MapType.LPM_TRIE, keySize: 8, valueSize: 8, maxEntries },
+      flags: MapFlag.NO_PREALLOC,
+    })
+
+  test('finds the longest prefix, and deletes none but the one that is named', () => {
+    using map = createTrie(10)
+    const typed = keyedMap(map, prefix, u64)
+    typed.updateBatch([
+      [[8, 0x0a000000], 8n],
+      [[16, 0x0a070000], 16n],
+      [[32, 0x0a070001], 32n],
+    ])
+    const found = [0x0a070001, 0x0a070002, 0x0a080001, 0x0b000001].map(address => typed.lookup([32, address]))
+    assert.deepEqual(found, [32n, 16n, 8n, undefined])
+    assert.equal(typed.delete([24, 0x0a070000]), false)
+    assert.equal(
+      typed.deleteBatch([
+        [16, 0x0a070000],
+        [17, 0x0a070000],
+      ]),
+      1,
+    )
+    assert.deepEqual([...typed.entries()].map(([[length], value]) => [length, value]).sort(), [
+      [32, 32n],
+      [8, 8n],
+    ])
+  })
+
+  test('that is full says so, and how much is in it', () => {
+    using map = createTrie(2)
+    const typed = keyedMap(map, prefix, u64)
+    const error = thrownBy(() =>
+      typed.updateBatch([1, 2, 3].map(net => [[8, net << 24], BigInt(net)] as const)),
+    )
+    assert.deepEqual([error.code, error.written], ['MAP_FULL', 2])
+    assert.equal(thrownBy(() => typed.update([8, 0x09000000], 9n)).code, 'MAP_FULL')
   })
 })

@@ -7,7 +7,7 @@ import { perCpu, possibleCpus } from './per-cpu.ts'
 import { bpf } from './sys/bpf.ts'
 import { Command, MapType } from './sys/bpf-enum.ts'
 import { mapElementAttr } from './sys/bpf-layout.ts'
-import { ENOENT, errnoError } from './sys/errno.ts'
+import { ENOENT, ENOSPC, errnoError } from './sys/errno.ts'
 import { Struct } from './sys/struct.ts'
 
 export interface MapOptions {
@@ -143,7 +143,10 @@ class KernelMap<K, V> implements KeyedMap<K, V> {
   }
 
   #error(errno: number, what: string): EbpfError {
-    return errnoError(errno, `map ${this.name} (${this.maxEntries} entries): ${what}`)
+    // A trie has an errno of its own for it.
+    const isFull = errno === ENOSPC && this.#typed.map.info.type === MapType.LPM_TRIE
+    const options = isFull ? ({ code: 'MAP_FULL' } as const) : {}
+    return errnoError(errno, `map ${this.name} (${this.maxEntries} entries): ${what}`, options)
   }
 }
 
