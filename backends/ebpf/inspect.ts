@@ -1,13 +1,15 @@
-import { type Family, formatAddressPort, KpngError, type Protocol } from '@kpng/api'
-import { type BpfMap, type KeyedMap, type MemoryMap, memoryMap, perCpuMap } from '@kpng/ebpf'
+import { type Family, formatAddressPort, formatIP, formatIPv4, KpngError, type Protocol } from '@kpng/api'
+import { type BpfMap, type KeyedMap, keyedMap, type MemoryMap, memoryMap, perCpuMap } from '@kpng/ebpf'
 import { currentGeneration, type Generation, openPin } from './attach/generation.ts'
 import type { CountMap, DerivedMap } from './attach/map-set.ts'
-import { countPath } from './attach/pin-paths.ts'
+import { countPath, livingPath } from './attach/pin-paths.ts'
 import { derivedMapsOf } from './attach/typed-maps.ts'
 import {
   type BackendCount,
   backendCount,
   maps,
+  NetnsFlag,
+  type NetnsValue,
   type ServiceCount,
   type ServiceName,
   SvcFlag,
@@ -49,6 +51,8 @@ export interface ServiceCounts {
 export class DatapathInspection implements Disposable {
   readonly #resources: DisposableStack
   readonly #maps: DumpedMaps
+  /** undefined: pinned by a version that had none. */
+  readonly #netns: KeyedMap<bigint, NetnsValue> | undefined
   readonly #backendCount: MemoryMap<BackendCount>
   readonly #serviceCount: KeyedMap<number, ServiceCount[]>
 
@@ -56,6 +60,8 @@ export class DatapathInspection implements Disposable {
   private constructor(instance: string, generation: Generation, resources: DisposableStack) {
     const derived = (name: DerivedMap): BpfMap => found(generation.maps.get(name), name)
     const count = (name: CountMap): BpfMap => found(openPin(resources, countPath(instance), name), name)
+    const netns = openPin(resources, livingPath(instance), 'netns')
+    this.#netns = netns && keyedMap(netns, maps.netns.key, maps.netns.value)
     this.#resources = resources
     this.#maps = derivedMapsOf(derived)
     this.#backendCount = memoryMap(count('backend_count'), backendCount)
@@ -76,9 +82,23 @@ export class DatapathInspection implements Disposable {
     return undefined
   }
 
-  /** One sorted line an entry. */
+  /** One line an entry, sorted within a map. */
   dump(): string[] {
-    return dumpMaps(this.#maps)
+    return [...dumpMaps(this.#maps), ...this.#namespaceLines()]
+  }
+
+  /** `netns 4026532008 -> source 10.180.0.1 fd00:180::1`, by inode number. */
+  #namespaceLines(): string[] {
+    return [...(this.#netns?.entries() ?? [])]
+      .map(([, value]) => value)
+      .sort((a, b) => a.inode - b.inode)
+      .map(({ inode, flags, source4, source6 }) => {
+        const sources = [
+          ...(flags & NetnsFlag.SOURCE4 ? [formatIPv4(source4)] : []),
+          ...(flags & NetnsFlag.SOURCE6 ? [formatIP(source6)] : []),
+        ]
+        return `netns ${inode} -> source ${sources.join(' ') || 'none'}`
+      })
   }
 
   /** Backends in force for a frontend, `10.0.0.1:80`, sorted; undefined where there is no such frontend. */

@@ -41,7 +41,8 @@ export class SocketRecords implements ReconcilerHooks, AsyncDisposable {
   readonly #dead: KeyedMap<DeadKey, number>
   readonly #rsk: KeyedMap<unknown, UdpFlow>
   readonly #backendCount: MemoryMap<BackendCount>
-  readonly #worker = new NetnsWorker()
+  /** One thread for all that is done in other namespaces. */
+  readonly worker = new NetnsWorker()
   readonly grace: () => Promise<void>
 
   constructor(datapath: Datapath, grace: () => Promise<void>) {
@@ -66,7 +67,7 @@ export class SocketRecords implements ReconcilerHooks, AsyncDisposable {
       this.#dead.updateBatch(keys.map(key => [key, 1] as const))
       const rows = [...readIter(this.#links.stale, staleSocket)]
       if (rows.length === 0) return { destroyed: 0, failed: 0 }
-      const { destroyed, failed, netnsNotFound } = await this.#worker.destroySockets(rows)
+      const { destroyed, failed, netnsNotFound } = await this.worker.destroySockets(rows)
       return { destroyed, failed: failed + netnsNotFound }
     } finally {
       this.#dead.deleteBatch(keys)
@@ -108,6 +109,6 @@ export class SocketRecords implements ReconcilerHooks, AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     for (const link of Object.values(this.#links)) link[Symbol.dispose]()
-    await this.#worker[Symbol.asyncDispose]()
+    await this.worker[Symbol.asyncDispose]()
   }
 }

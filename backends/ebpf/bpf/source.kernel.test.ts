@@ -165,7 +165,7 @@ test('[KP-4.2.1] connections that are made stay when a range goes, new ones do n
   }
 })
 
-test('[KP-4.2.1 KP-4.10 KP-13.6] without endpoints a blocked source is dropped and an allowed one refused', async () => {
+test('[KP-4.10 KP-4.2.1 KP-13.6] without endpoints a blocked source is dropped and an allowed one refused', async () => {
   const { IPv4 } = services
   IPv4.setBackends([])
   try {

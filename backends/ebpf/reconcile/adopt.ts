@@ -289,6 +289,7 @@ class Reader {
         cfg: found,
         strangeNames: this.#strangeNames,
       },
+      checksSources: this.#sources.size > 0,
       findings: this.#findings,
     }
   }

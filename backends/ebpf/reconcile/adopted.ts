@@ -9,6 +9,8 @@ export interface Adopted {
   readonly ids: AdoptedIds
   /** undefined: the ids go on in new, empty maps. */
   readonly contents: AdoptedContents | undefined
+  /** There are source ranges: somebody must say which source a namespace has. */
+  readonly checksSources: boolean
   /** What was torn or made no sense, one sentence each; it is repaired. */
   readonly findings: readonly string[]
 }

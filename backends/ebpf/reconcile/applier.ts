@@ -65,10 +65,8 @@ export class Applier {
     await names.write(this.#names, breathe)
     await lists.write([...this.#lists.values()], breathe)
     await addresses.add(breathe)
-    await sources.write(
-      [...this.#sources].flatMap(([port, entries]) => (port.named ? entries : [])),
-      breathe,
-    )
+    const later: SourceEntry[] = []
+    await sources.write(this.#newSources(later), breathe)
     const writes: FrontendWrite[] = []
     const deletes: FrontendDelete[] = []
     for (const service of services) {
@@ -81,6 +79,7 @@ export class Applier {
       [...new Set([...ports, ...left])].flatMap(port => this.#surplusSources(port)),
       breathe,
     )
+    await sources.write(later, breathe)
     for (const port of ports) {
       this.#settlePort(port)
       await breathe()
@@ -146,6 +145,16 @@ export class Applier {
     const failed = (error: unknown): void =>
       this.#failed(port.service, error, 'service', `the name of ${port.key}`)
     this.#names.push({ id: port.id, name: port.name, done, failed })
+  }
+
+  /** Of service ports that have their names. Those that find the map full are given: there may be room later. */
+  #newSources(later: SourceEntry[]): SourceEntry[] {
+    return [...this.#sources].flatMap(([port, entries]) =>
+      (port.named ? entries : []).map(entry => ({
+        ...entry,
+        failed: (error: unknown) => (isFull(error) ? void later.push(entry) : entry.failed(error)),
+      })),
+    )
   }
 
   #source(port: PortState, range: string): SourceEntry {
