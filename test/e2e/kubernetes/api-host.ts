@@ -66,6 +66,15 @@ export class ApiHost implements AsyncDisposable {
     this.#agent = child
   }
 
+  /** Resolves when the agent has ended by itself; its exit code. */
+  async ended(): Promise<number | null> {
+    const child = this.#agent
+    this.#agent = undefined
+    if (child === undefined || child.exitCode !== null) return child?.exitCode ?? null
+    const [code] = (await once(child, 'exit', { signal: AbortSignal.timeout(30_000) })) as [number | null]
+    return code
+  }
+
   async stopAgent(signal: NodeJS.Signals = 'SIGTERM'): Promise<number | null> {
     const child = this.#agent
     this.#agent = undefined

@@ -132,3 +132,19 @@ test('[KP-10.2.2] the rights of system:node-proxier are enough', async () => {
   assert.doesNotMatch(api.log, /forbidden|403/i)
   assert.match(await api.metrics(), /^kpng_events_dropped_total 0$/m)
 })
+
+for (const [reason, rule, flag, port] of [
+  ['FailedToStartProxierHealthcheck', 'KP-11.2', '--healthz-bind-address', 10_256],
+  ['FailedToStartMetricServer', 'KP-11.3', '--metrics-bind-address', 10_249],
+] as const) {
+  test(`[${rule}] a server that must listen and cannot is told, and the agent ends`, async () => {
+    await api.stopAgent()
+    await api.host.listen([{ address: '172.31.255.1', port }])
+    await api.startAgent(undefined, [flag, `172.31.255.1:${port}`, '--bind-address-hard-fail'])
+    const told = await eventsOn('Node/node-a', found => found.some(event => event.reason === reason))
+    const [failed] = told.filter(event => event.reason === reason)
+    assert.deepEqual([failed?.type, failed?.count], ['Warning', 1])
+    assert.match(failed?.note ?? '', new RegExp(`172\\.31\\.255\\.1 port ${port}`))
+    assert.equal(await api.ended(), 1)
+  })
+}
