@@ -39,7 +39,7 @@ export function isAlive(process: ProcessIdentity): boolean {
 }
 
 /** false when it was gone already. */
-export function signalProcess(target: ProcessIdentity, name: NodeJS.Signals): boolean {
+function signal(target: ProcessIdentity, name: NodeJS.Signals): boolean {
   if (!isAlive(target)) return false
   try {
     return process.kill(target.pid, name)
@@ -60,12 +60,12 @@ async function waitForEnd(targets: readonly ProcessIdentity[], timeoutMs: number
 
 /** Gently at first; on return none of them runs, unless the kernel holds one. */
 export async function endProcesses(targets: readonly ProcessIdentity[]): Promise<void> {
-  for (const each of targets) signalProcess(each, 'SIGTERM')
+  for (const each of targets) signal(each, 'SIGTERM')
   if (!(await waitForEnd(targets, 3_000))) await killProcesses(targets)
 }
 
 /** At once; on return none of them runs, unless the kernel holds one. */
 export async function killProcesses(targets: readonly ProcessIdentity[]): Promise<void> {
-  for (const each of targets) signalProcess(each, 'SIGKILL')
+  for (const each of targets) signal(each, 'SIGKILL')
   await waitForEnd(targets, 3_000)
 }

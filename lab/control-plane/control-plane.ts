@@ -1,20 +1,18 @@
-import { mkdirSync, mkdtempSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, renameSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
 import { KpngError } from '@kpng/api'
 import { logTail, startDaemon } from '../daemon.ts'
 import { enterArgv, type LoosePlace } from '../place.ts'
-import { identify, isAlive, killProcesses, type ProcessIdentity, signalProcess } from '../process-identity.ts'
+import { identify, isAlive, killProcesses, type ProcessIdentity } from '../process-identity.ts'
 import { runCommand } from '../run-command.ts'
 import { ApiClient, type ApiResponse, type RequestOptions } from './api-client.ts'
 import { controlPlaneBinaries } from './binaries.ts'
-import { CertificateAuthority } from './certificates.ts'
-import { kubeconfig } from './kubeconfig.ts'
+import { CredentialStore } from './credentials.ts'
 import { makeOwnNetns } from './own-netns.ts'
 import { apiServerCommand, apiServerUrl, askEtcd, etcdCommand, until } from './processes.ts'
 import { type ControlPlaneRecord, readRecord, writeRecord } from './record.ts'
 import { removeControlPlane, removeOrphans, temporaryPrefix } from './remove.ts'
-import { signToken } from './token.ts'
 
 export interface ControlPlaneOptions {
   /**
@@ -73,18 +71,17 @@ export class ControlPlane implements AsyncDisposable {
   /** Path of a kubeconfig with all rights. */
   readonly adminKubeconfig: string
   readonly #record: ControlPlaneRecord
-  readonly #authority: CertificateAuthority
+  readonly #credentials: CredentialStore
   #client: ApiClient | undefined
-  #kubeconfigs = 0
 
   private constructor(directory: string, record: ControlPlaneRecord) {
     this.directory = directory
     this.#record = record
-    this.#authority = new CertificateAuthority(join(directory, 'pki'))
     this.url = apiServerUrl(record)
     this.netns = record.netns
-    this.ca = this.#authority.certificate
-    this.adminKubeconfig = join(directory, 'admin.kubeconfig')
+    this.#credentials = new CredentialStore(directory, this.url)
+    this.ca = this.#credentials.ca
+    this.adminKubeconfig = this.#credentials.adminKubeconfig
   }
 
   /** Ready on return. What former runs have left, whose process has died, is removed first. Throws unsupported, io. */
@@ -109,7 +106,7 @@ export class ControlPlane implements AsyncDisposable {
     const controlPlane = new ControlPlane(directory, record)
     try {
       if (record.ownsNetns) await makeOwnNetns(record.netns, address)
-      await Promise.all([controlPlane.#makeCredentials(), controlPlane.#startEtcd()])
+      await Promise.all([controlPlane.#credentials.create(address), controlPlane.#startEtcd()])
       await controlPlane.startApiServer()
       return controlPlane
     } catch (reason) {
@@ -128,18 +125,8 @@ export class ControlPlane implements AsyncDisposable {
   async startApiServer(): Promise<void> {
     const running = this.#record.apiServer
     if (running === undefined || !isAlive(running)) {
-      const pki = this.#authority.directory
-      const files = {
-        authority: this.#authority,
-        serving: { certificate: join(pki, 'kube-apiserver.crt'), key: join(pki, 'kube-apiserver.key') },
-        signing: { key: this.#signingKey, publicKey: join(pki, 'service-account.pub') },
-      }
-      const command = apiServerCommand(
-        controlPlaneBinaries()['kube-apiserver'],
-        this.directory,
-        this.#record,
-        files,
-      )
+      const binary = controlPlaneBinaries()['kube-apiserver']
+      const command = apiServerCommand(binary, this.directory, this.#record, this.#credentials)
       this.#record.apiServer = await this.#startDaemon(command, 'kube-apiserver')
       writeRecord(this.directory, this.#record)
     }
@@ -156,21 +143,6 @@ export class ControlPlane implements AsyncDisposable {
   async restartApiServer(): Promise<void> {
     await this.killApiServer()
     await this.startApiServer()
-  }
-
-  /** SIGSTOP: connections stay and nobody answers. */
-  freezeApiServer(): void {
-    this.#signalApiServer('SIGSTOP')
-  }
-
-  thawApiServer(): void {
-    this.#signalApiServer('SIGCONT')
-  }
-
-  #signalApiServer(signal: NodeJS.Signals): void {
-    const { apiServer } = this.#record
-    if (apiServer === undefined || !signalProcess(apiServer, signal))
-      throw new KpngError('not-found', 'the API server does not run')
   }
 
   /**
@@ -216,28 +188,18 @@ export class ControlPlane implements AsyncDisposable {
     return [controlPlaneBinaries().kubectl, '--kubeconfig', config, '--cache-dir', cache, ...args]
   }
 
-  /** Writes a kubeconfig and gives its path; each call makes another. */
+  /** Writes a kubeconfig and gives its path; each call makes another. Throws not-found. */
   async kubeconfigFor(identity: Identity): Promise<string> {
-    const stem = `client-${this.#kubeconfigs++}-${process.pid}`
-    const credentials =
-      'user' in identity
-        ? await this.#authority.client(stem, {
-            commonName: identity.user,
-            organizations: identity.groups ?? [],
-          })
-        : {
-            token: await this.tokenFor(identity.namespace, identity.serviceAccount, identity.lifetimeSeconds),
-          }
-    const path = join(this.directory, `${stem}.kubeconfig`)
-    writeFileSync(path, kubeconfig({ url: this.url, ca: this.ca }, credentials), { mode: 0o600 })
-    return path
+    if ('user' in identity)
+      return await this.#credentials.kubeconfigForUser(identity.user, identity.groups ?? [])
+    const { namespace, serviceAccount, lifetimeSeconds } = identity
+    const token = await this.tokenFor(namespace, serviceAccount, lifetimeSeconds)
+    return this.#credentials.kubeconfigWith({ token })
   }
 
   /** A kubeconfig that names a file for the token: write the file anew (`writeToken`) to rotate it. */
   kubeconfigWithTokenFile(tokenFile: string): string {
-    const path = join(this.directory, `client-${this.#kubeconfigs++}-${process.pid}.kubeconfig`)
-    writeFileSync(path, kubeconfig({ url: this.url, ca: this.ca }, { tokenFile }), { mode: 0o600 })
-    return path
+    return this.#credentials.kubeconfigWith({ tokenFile })
   }
 
   /** Puts a new token of a service account into a file, by rename. */
@@ -263,14 +225,7 @@ export class ControlPlane implements AsyncDisposable {
     const uid = (body as { metadata?: { uid?: string } }).metadata?.uid
     if (status !== 200 || uid === undefined)
       throw new KpngError('not-found', `service account ${namespace}/${name}: ${status}`)
-    const now = Math.floor(Date.now() / 1_000)
-    const key = readFileSync(this.#signingKey, 'utf8')
-    return signToken(key, { namespace, name, uid }, { now, lifetime: lifetimeSeconds })
-  }
-
-  /** What a process has written, its end. */
-  logTail(process: 'etcd' | 'kube-apiserver', lines?: number): string {
-    return logTail(join(this.directory, `${process}.log`), lines)
+    return this.#credentials.tokenOf({ namespace, name, uid }, lifetimeSeconds)
   }
 
   /** Lets go of what this process holds; the control plane goes on. */
@@ -290,28 +245,9 @@ export class ControlPlane implements AsyncDisposable {
       url: this.url,
       netns: this.netns,
       ca: this.ca,
-      certificate: join(this.#authority.directory, 'admin.crt'),
-      key: join(this.#authority.directory, 'admin.key'),
+      ...this.#credentials.admin,
     })
     return this.#client
-  }
-
-  get #signingKey(): string {
-    return join(this.#authority.directory, 'service-account.key')
-  }
-
-  async #makeCredentials(): Promise<void> {
-    const { directory } = this.#authority
-    mkdirSync(directory, { recursive: true, mode: 0o700 })
-    await CertificateAuthority.create(directory)
-    const names = ['kubernetes', 'kubernetes.default', 'kubernetes.default.svc', 'localhost']
-    const addresses = [this.#record.address, '127.0.0.1', '::1']
-    const [admin] = await Promise.all([
-      this.#authority.client('admin', { commonName: 'admin', organizations: ['system:masters'] }),
-      this.#authority.server('kube-apiserver', names, addresses),
-      this.#authority.signingKey('service-account'),
-    ])
-    writeFileSync(this.adminKubeconfig, kubeconfig({ url: this.url, ca: this.ca }, admin), { mode: 0o600 })
   }
 
   async #startEtcd(): Promise<void> {
@@ -346,7 +282,9 @@ export class ControlPlane implements AsyncDisposable {
   }
 
   #requireAlive(process: ProcessIdentity, name: 'etcd' | 'kube-apiserver'): void {
-    if (!isAlive(process)) throw new KpngError('io', `${name} has ended; its log ends: ${this.logTail(name)}`)
+    if (isAlive(process)) return
+    const said = logTail(join(this.directory, `${name}.log`))
+    throw new KpngError('io', `${name} has ended; its log ends: ${said}`)
   }
 }
 

@@ -3,7 +3,7 @@ import { isIPv6 } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { KpngError } from '@kpng/api'
-import type { CertificateAuthority, KeyPair } from './certificates.ts'
+import type { CredentialStore } from './credentials.ts'
 import type { ControlPlaneRecord } from './record.ts'
 import { tokenIssuer } from './token.ts'
 
@@ -25,18 +25,12 @@ export const etcdCommand = (binary: string, directory: string): string[] => [
   ...['--quota-backend-bytes', `${4 * 2 ** 30}`],
 ]
 
-interface ServerFiles {
-  readonly authority: CertificateAuthority
-  readonly serving: KeyPair
-  readonly signing: { readonly key: string; readonly publicKey: string }
-}
-
 /** The command of the API server: authentication by certificates and tokens, authorization as in every cluster. */
 export const apiServerCommand = (
   binary: string,
   directory: string,
   record: ControlPlaneRecord,
-  { authority, serving, signing }: ServerFiles,
+  { ca, serving, signing }: CredentialStore,
 ): string[] => [
   binary,
   ...['--etcd-servers', `unix://${etcdSocket(directory)}`],
@@ -45,7 +39,7 @@ export const apiServerCommand = (
   ...['--service-cluster-ip-range', record.serviceCIDRs.join(',')],
   ...['--service-node-port-range', record.nodePorts],
   ...['--tls-cert-file', serving.certificate, '--tls-private-key-file', serving.key],
-  ...['--client-ca-file', authority.certificate],
+  ...['--client-ca-file', ca],
   ...['--service-account-issuer', tokenIssuer],
   ...['--service-account-key-file', signing.publicKey],
   ...['--service-account-signing-key-file', signing.key],
