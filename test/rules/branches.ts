@@ -132,17 +132,25 @@ export const BRANCHES = [
 
 export type Branch = (typeof BRANCHES)[number]
 
-/** How often each branch was gone. */
+/** In how many clusters each branch was gone. */
 export class Coverage {
-  readonly #hits = new Map<Branch, number>(BRANCHES.map(branch => [branch, 0]))
+  readonly #clusters = new Map<Branch, number>(BRANCHES.map(branch => [branch, 0]))
+  readonly #here = new Set<Branch>()
 
   readonly hit = (branch: Branch, when = true): void => {
-    if (when) this.#hits.set(branch, (this.#hits.get(branch) ?? 0) + 1)
+    if (!when || this.#here.has(branch)) return
+    this.#here.add(branch)
+    this.#clusters.set(branch, (this.#clusters.get(branch) ?? 0) + 1)
+  }
+
+  /** What comes is about another cluster. */
+  next(): void {
+    this.#here.clear()
   }
 
   /** Rarest first. */
   rarest(): [Branch, number][] {
-    return [...this.#hits].sort(([, a], [, b]) => a - b)
+    return [...this.#clusters].sort(([, a], [, b]) => a - b)
   }
 }
 

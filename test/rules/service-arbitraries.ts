@@ -122,7 +122,7 @@ export const service = (namespace: string, name: string): fc.Arbitrary<RawServic
       distribution: pick('PreferClose', 'PreferSameNode', ...NOTHING),
       bare: mostly([40, false], [1, true]),
       // What needs several fields at once.
-      balanced: mostly([2, false], [1, true]),
+      balanced: mostly([1, false], [1, true]),
     })
     .map(it =>
       it.balanced

@@ -44,7 +44,7 @@ const conditions: fc.Arbitrary<RawEndpoint['conditions']> = mostly<RawEndpoint['
 )
 
 /** How the endpoints of a cluster are hinted, for the most part. */
-type Hinting = 'none' | 'zones' | 'nodes' | 'both' | 'elsewhere'
+type Hinting = 'none' | 'zones' | 'nodes' | 'both' | 'elsewhere' | 'partly'
 
 const names = (values: readonly string[], min: number) =>
   fc.uniqueArray(
@@ -61,13 +61,14 @@ function hints(hinting: Hinting): fc.Arbitrary<RawEndpoint['hints']> {
     none: fc.constantFrom(...NOTHING, {}),
     zones: fc.record({ forZones: names(ZONES, 1) }),
     nodes: fc.record({ forNodes: names(NODES, 1) }),
+    partly: mostly<RawEndpoint['hints']>([3, fc.record({ forZones: names(ZONES, 1) })], [1, undefined]),
     elsewhere: fc.record({ forZones: names(['z3', ...ZONES], 1).map(some => some.slice(0, 1)) }),
     both: fc.record({
       forZones: names(ZONES, 1),
       forNodes: mostly([1, names(NODES, 1)], [2, names(['node-b'], 1)]),
     }),
   }[hinting]
-  return mostly<RawEndpoint['hints']>([9, usual as fc.Arbitrary<RawEndpoint['hints']>], [1, any])
+  return mostly<RawEndpoint['hints']>([6, usual as fc.Arbitrary<RawEndpoint['hints']>], [1, any])
 }
 
 /** Of what kind the clusters are: all their endpoints are drawn accordingly. */
@@ -75,9 +76,13 @@ export interface Mood {
   readonly hinting: Hinting
   /** Pods all end, or are what they are. */
   readonly ending: boolean
+  /** Those of the node looked at do. */
+  readonly draining: boolean
   /** No pod is on the node looked at. */
   readonly away: boolean
 }
+
+const DRAINING = { ready: false, serving: true, terminating: true }
 
 function endpoint(type: 'IPv4' | 'IPv6' | 'FQDN', mood: Mood): fc.Arbitrary<RawEndpoint> {
   const good = pick<string[]>(...POD_IPS[type])
@@ -91,11 +96,7 @@ function endpoint(type: 'IPv4' | 'IPv6' | 'FQDN', mood: Mood): fc.Arbitrary<RawE
         [1, pick([], ...NOTHING)],
       ),
       conditions: mood.ending
-        ? pick(
-            { ready: false, serving: true, terminating: true },
-            { ready: false, terminating: true },
-            { ready: false },
-          )
+        ? pick(DRAINING, { ready: false, terminating: true }, { ready: false })
         : conditions,
       nodeName: mood.away ? elsewhere : mostly<string | null | undefined>([2, 'node-a'], [3, elsewhere]),
       zone: pick(...ZONES, ...NOTHING),
@@ -103,6 +104,7 @@ function endpoint(type: 'IPv4' | 'IPv6' | 'FQDN', mood: Mood): fc.Arbitrary<RawE
       // As a controller does: hints are for those that are ready.
       plain: fc.boolean(),
     })
+    .map(it => (mood.draining && it.nodeName === 'node-a' ? { ...it, conditions: DRAINING } : it))
     .map(({ plain, ...it }) => (plain && it.conditions?.ready === false ? { ...it, hints: undefined } : it))
 }
 
@@ -152,7 +154,8 @@ export function slice(name: string, mood: Mood): fc.Arbitrary<RawEndpointSlice> 
 }
 
 export const mood: fc.Arbitrary<Mood> = fc.record({
-  hinting: pick<Hinting[]>('none', 'zones', 'nodes', 'both', 'elsewhere'),
-  ending: mostly([5, false], [1, true]),
+  hinting: pick<Hinting[]>('none', 'zones', 'nodes', 'both', 'both', 'elsewhere', 'partly'),
+  ending: mostly([4, false], [1, true]),
+  draining: mostly([5, false], [1, true]),
   away: mostly([3, false], [1, true]),
 })
