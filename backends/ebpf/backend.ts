@@ -1,25 +1,19 @@
 import { networkInterfaces } from 'node:os'
 import type { NodeView, Problem, ServiceView, SyncState, ViewSink } from '@kpng/api'
-import { type BpfMap, type KeyedMap, keyedMap, perCpuMap, waitForPrograms } from '@kpng/ebpf'
+import { type BpfMap, type KeyedMap, perCpuMap, waitForPrograms } from '@kpng/ebpf'
 import { Attachment } from './attach/attachment.ts'
 import type { PinnedMap } from './attach/map-set.ts'
 import { Datapath, type DatapathOptions } from './attach/open-datapath.ts'
 import { SocketRecords } from './attach/socket-records.ts'
 import { datapathMapsOf } from './attach/typed-maps.ts'
-import {
-  maps,
-  Reason,
-  type ServiceCount,
-  type ServiceName,
-  serviceCount,
-  serviceName,
-} from './bindings.gen.ts'
+import { maps, Reason, type ServiceCount, serviceCount } from './bindings.gen.ts'
 import { type NodePortAddresses, planNode } from './plan/node-plan.ts'
 import { adopt } from './reconcile/adopt.ts'
 import type { Adopted } from './reconcile/adopted.ts'
 import type { SyncPass } from './reconcile/hooks.ts'
 import { Reconciler } from './reconcile/reconciler.ts'
 import { transportOf } from './reconcile/rows.ts'
+import { Slicer } from './reconcile/slicer.ts'
 import type { ReconcilerStatus } from './reconcile/status.ts'
 
 /** What a logger must be able to do: pino's is one. */
@@ -46,6 +40,9 @@ const maxFindingsLogged = 20
 const localAddressIntervalMs = 5_000
 
 const trafficFields = ['connections', 'datagrams', 'refused', 'unreachable'] as const
+
+/** Reading counters goes on for so long before the event loop has its turn. */
+const trafficSliceMs = 5
 
 /** Connections and datagrams to Services, and those that were refused or found no local endpoint. */
 export type Traffic = Readonly<Record<(typeof trafficFields)[number], number>>
@@ -78,7 +75,6 @@ export class EbpfBackend implements ViewSink, AsyncDisposable {
   readonly #reconciler: Reconciler
   readonly #reasonCount: KeyedMap<number, bigint[]>
   readonly #serviceCount: KeyedMap<number, ServiceCount[]>
-  readonly #serviceNames: KeyedMap<number, ServiceName>
   readonly #localAddressTimer: NodeJS.Timeout | undefined
   #node: NodeView | undefined
   #localAddresses: readonly string[] | undefined
@@ -102,7 +98,6 @@ export class EbpfBackend implements ViewSink, AsyncDisposable {
     this.#records = records
     this.#reasonCount = perCpuMap(datapath.map('reason_count'), maps.reasonCount.key, maps.reasonCount.value)
     this.#serviceCount = perCpuMap(datapath.map('service_count'), maps.serviceCount.key, serviceCount)
-    this.#serviceNames = keyedMap(datapath.map('service'), maps.service.key, serviceName)
     this.#reconciler = new Reconciler({
       maps: datapathMapsOf(name => datapath.map(name)),
       limits: {
@@ -263,22 +258,20 @@ export class EbpfBackend implements ViewSink, AsyncDisposable {
     return { ...status, problems, generation: this.generation, reasons: this.#reasons() }
   }
 
-  /** Of all service ports that have an id now; costs a lookup each. */
-  *serviceTraffic(): Generator<ServicePortTraffic> {
-    for (const [id, { namespace, name: service, port, proto }] of this.#serviceNames.entries()) {
+  /** Of all service ports that have an id now. Costs a lookup each, with pauses for the event loop. */
+  async serviceTraffic(): Promise<ServicePortTraffic[]> {
+    const slicer = new Slicer(trafficSliceMs)
+    const traffic: ServicePortTraffic[] = []
+    for (const { id, name } of this.#reconciler.servicePorts()) {
+      if (slicer.over) await slicer.breathe()
+      if (this.#closed) break
       const total = { connections: 0, datagrams: 0, refused: 0, unreachable: 0 }
       for (const count of this.#serviceCount.lookup(id) ?? [])
         for (const field of trafficFields) total[field] += Number(count[field])
-      yield { namespace, service, port, protocol: transportOf(proto) ?? `${proto}`, ...total }
+      const { namespace, name: service, port, proto } = name
+      traffic.push({ namespace, service, port, protocol: transportOf(proto) ?? `${proto}`, ...total })
     }
-  }
-
-  /** All of them together. */
-  traffic(): Traffic {
-    const total = { connections: 0, datagrams: 0, refused: 0, unreachable: 0 }
-    for (const traffic of this.serviceTraffic())
-      for (const field of trafficFields) total[field] += traffic[field]
-    return total
+    return traffic
   }
 
   /** What hooks have decided since the counters began, by reason; those that never happened are left out. */

@@ -10,7 +10,7 @@ const sample = (service: string, port: string, connections: number): ServiceSamp
 
 async function scraped(maxServices: number, samples: readonly ServiceSample[]) {
   const registry = new Registry()
-  new ServiceSeries({ registry, maxServices, samples: () => samples })
+  new ServiceSeries({ registry, maxServices }).take(samples)
   const once = await registry.metrics()
   assert.equal(await registry.metrics(), once, 'totals are read, not added up')
   return once.split('\n').filter(line => !line.startsWith('#') && line !== '')

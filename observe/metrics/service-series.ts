@@ -17,8 +17,6 @@ export interface ServiceSeriesOptions {
   readonly registry: Registry
   /** So many Services have series of their own, by name; the others are only counted. 0: none has. */
   readonly maxServices: number
-  /** In no order. One array for as long as nothing is counted anew. */
-  readonly samples: () => readonly ServiceSample[]
 }
 
 const kinds = {
@@ -37,49 +35,42 @@ const labelNames = ['namespace', 'service', 'port', 'protocol'] as const
  * is a series, too.
  */
 export class ServiceSeries {
-  readonly #options: ServiceSeriesOptions
-  /** Of the samples that were looked at last. */
-  #chosen:
-    | { readonly of: WeakRef<object>; readonly samples: readonly ServiceSample[]; readonly leftOut: number }
-    | undefined
+  readonly #maxServices: number
+  #chosen: readonly ServiceSample[] = []
+  #leftOut = 0
 
-  constructor(options: ServiceSeriesOptions) {
-    this.#options = options
-    const registers = [options.registry]
-    const choose = () => this.#choose()
+  constructor({ registry, maxServices }: ServiceSeriesOptions) {
+    this.#maxServices = maxServices
+    const registers = [registry]
+    const chosen = () => this.#chosen
     for (const kind of Object.keys(kinds) as Kind[])
       new Counter({
         ...{ name: `kpng_service_${kind}_total`, help: kinds[kind], labelNames, registers },
         collect() {
           this.reset()
-          for (const sample of choose().samples) {
+          for (const sample of chosen()) {
             const { namespace, service, port, protocol } = sample
             this.inc({ namespace, service, port, protocol }, sample[kind])
           }
         },
       })
+    const leftOut = () => this.#leftOut
     new Gauge({
       name: 'kpng_services_without_series',
       help: 'Services that have no kpng_service_… series, for there are more than --max-service-series.',
       registers,
       collect() {
-        this.set(choose().leftOut)
+        this.set(leftOut())
       },
     })
   }
 
-  /** Those that have series, and how many Services have none. */
-  #choose(): { readonly samples: readonly ServiceSample[]; readonly leftOut: number } {
-    const all = this.#options.samples()
-    if (this.#chosen?.of.deref() === all) return this.#chosen
-    const byService = Map.groupBy(all, sample => `${sample.namespace}/${sample.service}`)
+  /** What is counted now, in no order. */
+  take(samples: readonly ServiceSample[]): void {
+    const byService = Map.groupBy(samples, sample => `${sample.namespace}/${sample.service}`)
     const names = [...byService.keys()].sort()
-    const chosen = names.slice(0, this.#options.maxServices)
-    this.#chosen = {
-      of: new WeakRef(all),
-      samples: chosen.flatMap(name => byService.get(name) ?? []),
-      leftOut: names.length - chosen.length,
-    }
-    return this.#chosen
+    const chosen = names.slice(0, this.#maxServices)
+    this.#chosen = chosen.flatMap(name => byService.get(name) ?? [])
+    this.#leftOut = names.length - chosen.length
   }
 }

@@ -1,4 +1,5 @@
 import type { NodeView, ServiceView, SyncState, ViewSink } from '@kpng/api'
+import type { ServiceName } from '../bindings.gen.ts'
 import type { Adopted } from './adopted.ts'
 import { Applier, type Outcome } from './applier.ts'
 import { CfgWriter } from './cfg-writer.ts'
@@ -176,6 +177,14 @@ export class Reconciler implements ViewSink {
     for (const chore of this.#allChores()) chore.close()
     for (const cancel of this.#cancels) cancel()
     for (const service of this.#tables.services.values()) service.cancelRetry?.()
+  }
+
+  /** All that have an id, as they are in the map `service`. */
+  servicePorts(): ReadonlyArray<{ readonly id: number; readonly name: ServiceName }> {
+    const found: PortState[] = []
+    for (const { ports } of this.#tables.services.values())
+      for (const port of ports.values()) found.push(port)
+    return found
   }
 
   status(): ReconcilerStatus {

@@ -13,7 +13,7 @@ const ofProcess = /^(nodejs|process)_/
 
 async function table(): Promise<string[]> {
   using metrics = new AgentMetrics({
-    ...{ sample: () => aSample(), families: ['IPv4', 'IPv6'], maxServiceSeries: 1 },
+    ...{ sample: async () => aSample(), families: ['IPv4', 'IPv6'], maxServiceSeries: 1 },
   })
   countEvents(metrics.registry, () => ({ written: 0, dropped: 0, failed: 0, waiting: 0 }))
   const rows = (await metrics.list()).filter(({ name }) => !ofProcess.test(name))
@@ -33,7 +33,7 @@ test('[KP-8.3.1] docs/observability.md has a row for each metric, as it is', asy
 })
 
 test('every metric of kube-proxy says how stable it is, no metric lacks help', async () => {
-  using metrics = new AgentMetrics({ sample: () => aSample(), families: ['IPv4'], maxServiceSeries: 1 })
+  using metrics = new AgentMetrics({ sample: async () => aSample(), families: ['IPv4'], maxServiceSeries: 1 })
   for (const { name, help } of await metrics.list()) {
     assert.ok(help.length > 5, name)
     assert.equal(help.startsWith('[ALPHA] '), /^(kubeproxy|rest_client)_/.test(name), name)

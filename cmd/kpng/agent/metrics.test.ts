@@ -4,7 +4,7 @@ import { AgentMetrics, type MetricsSample } from './metrics.ts'
 import { aSample } from './testing/metrics-sample.ts'
 
 const subject = (sample: () => MetricsSample) =>
-  new AgentMetrics({ sample, families: ['IPv4', 'IPv6'], maxServiceSeries: 1 })
+  new AgentMetrics({ sample: async () => sample(), families: ['IPv4', 'IPv6'], maxServiceSeries: 1 })
 
 test('a scrape looks at the services once, and each one anew', async () => {
   let looks = 0
@@ -34,4 +34,13 @@ test('bounds of the agent stand beside those of the datapath', async () => {
   const text = await metrics.text()
   assert.match(text, /^kpng_used\{resource="health_check_listeners"\} 3$/m)
   assert.match(text, /^kpng_max\{resource="lists"\} 2$/m)
+})
+
+test('who asks while a scrape is under way gets the same', async () => {
+  let looks = 0
+  using metrics = subject(() => aSample({ services: ++looks }))
+  const [one, two] = await Promise.all([metrics.text(), metrics.text()])
+  assert.equal(one, two)
+  assert.equal(looks, 1)
+  assert.match(await metrics.text(), /^kpng_services 2$/m)
 })

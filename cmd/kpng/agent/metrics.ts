@@ -1,13 +1,7 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Family } from '@kpng/api'
 import type { BackendStatus, ServicePortTraffic } from '@kpng/backend-ebpf'
-import {
-  EventLoopStalls,
-  HealthCounter,
-  RestClientCounter,
-  type ServiceSample,
-  ServiceSeries,
-  SyncMetrics,
-} from '@kpng/observe'
+import { EventLoopStalls, HealthCounter, RestClientCounter, ServiceSeries, SyncMetrics } from '@kpng/observe'
 import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client'
 import { version } from '../version.ts'
 
@@ -104,7 +98,8 @@ const bounds = ({ status: { counts }, bounds }: MetricsSample): ReadonlyArray<re
 ]
 
 export interface AgentMetricsOptions {
-  readonly sample: () => MetricsSample
+  /** May take several turns of the event loop. */
+  readonly sample: () => Promise<MetricsSample>
   /** That the node serves. */
   readonly families: readonly Family[]
   /** Services with series of their own. */
@@ -132,9 +127,12 @@ export class AgentMetrics implements Disposable {
   readonly requests: RestClientCounter
   readonly syncs: SyncMetrics
   readonly #stalls: EventLoopStalls
+  readonly #series: ServiceSeries
   readonly #options: AgentMetricsOptions
   /** Of the scrape that is under way: it takes a look at every Service. */
   #sample: MetricsSample | undefined
+  /** Who asks meanwhile gets the same. */
+  #scrape: Promise<string> | undefined
 
   constructor(options: AgentMetricsOptions) {
     this.#options = options
@@ -146,12 +144,12 @@ export class AgentMetrics implements Disposable {
     this.probes = new HealthCounter(registry)
     this.requests = new RestClientCounter(registry)
     this.#readWhenAsked(registry)
-    const samples = (): readonly ServiceSample[] => this.#current().traffic
-    new ServiceSeries({ registry, maxServices: options.maxServiceSeries, samples })
+    this.#series = new ServiceSeries({ registry, maxServices: options.maxServiceSeries })
   }
 
   #readWhenAsked(registry: Registry): void {
-    const current = (): MetricsSample => this.#current()
+    const current = (values: Metric['values']): Values =>
+      this.#sample === undefined ? [] : values(this.#sample)
     for (const { name, help, labelNames = [], values } of metrics) {
       const common = { name, help, labelNames: [...labelNames], registers: [registry] }
       if (name.endsWith('_total'))
@@ -159,7 +157,7 @@ export class AgentMetrics implements Disposable {
           ...common,
           collect() {
             this.reset()
-            for (const [labels, value] of values(current())) this.inc(labels, value)
+            for (const [labels, value] of current(values)) this.inc(labels, value)
           },
         })
       else
@@ -167,22 +165,29 @@ export class AgentMetrics implements Disposable {
           ...common,
           collect() {
             this.reset()
-            for (const [labels, value] of values(current())) this.set(labels, value)
+            for (const [labels, value] of current(values)) this.set(labels, value)
           },
         })
     }
   }
 
-  #current(): MetricsSample {
-    this.#sample ??= this.#options.sample()
-    return this.#sample
+  async text(): Promise<string> {
+    this.#scrape ??= this.#read()
+    return await this.#scrape
   }
 
-  async text(): Promise<string> {
-    this.#sample = undefined
-    const text = await this.registry.metrics()
-    this.#sample = undefined
-    return text
+  async #read(): Promise<string> {
+    try {
+      this.#sample = await this.#options.sample()
+      // Each of these takes its time where there are many Services.
+      await nextTurn()
+      this.#series.take(this.#sample.traffic)
+      await nextTurn()
+      return await this.registry.metrics()
+    } finally {
+      this.#sample = undefined
+      this.#scrape = undefined
+    }
   }
 
   get contentType(): string {

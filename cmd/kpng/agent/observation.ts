@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { KpngError, type NodeView, type Problem } from '@kpng/api'
 import type { EbpfBackend, SyncPass } from '@kpng/backend-ebpf'
 import {
@@ -18,7 +19,7 @@ import type { ApiAnswer, LocalViewOptions, StoreWrite } from '@kpng/server'
 import type { Logger } from 'pino'
 import type { AgentSettings, ListenAddress } from './agent-settings.ts'
 import { InterfaceAddresses } from './interface-addresses.ts'
-import { AgentMetrics } from './metrics.ts'
+import { AgentMetrics, type MetricsSample } from './metrics.ts'
 import { servedFamilies } from './served-families.ts'
 
 /** What GET /proxyMode answers: kube-proxy names iptables, ipvs or nftables there. */
@@ -62,13 +63,7 @@ export class Observation implements AsyncDisposable {
     this.metrics = this.#resources.use(
       new AgentMetrics({
         families,
-        sample: () => ({
-          status: backend.status(),
-          traffic: [...backend.serviceTraffic()],
-          bounds: {
-            health_check_listeners: { used: this.#serviceHealth.listeners, max: maxHealthListeners },
-          },
-        }),
+        sample: () => this.#sample(),
         maxServiceSeries: settings.maxServiceSeries,
       }),
     )
@@ -90,6 +85,14 @@ export class Observation implements AsyncDisposable {
       onSynced: ({ health }) =>
         this.#serviceHealth.sync(health, health.size === 0 ? nowhere : this.#healthAddresses()),
     })
+  }
+
+  async #sample(): Promise<MetricsSample> {
+    const { backend } = this.#options
+    const traffic = await backend.serviceTraffic()
+    await nextTurn()
+    const listeners = { used: this.#serviceHealth.listeners, max: maxHealthListeners }
+    return { traffic, status: backend.status(), bounds: { health_check_listeners: listeners } }
   }
 
   /** Begins to answer. Where a port cannot be had, tries again, or ends the agent, as the settings say. */
