@@ -146,7 +146,8 @@ export class Reflector implements AsyncDisposable {
       sendInitialEvents: 'true',
       resourceVersionMatch: 'NotOlderThan',
     }
-    const body = await attempt.request({ path: resource.path, query, gzip: false })
+    const prompt = this.#isAwaited
+    const body = await attempt.request({ path: resource.path, query, gzip: false, prompt })
     attempt.expect(limits.listSilenceMs)
     let shadow: Map<string, Item> | undefined = new Map()
     for await (const line of lines(body, limits.maxLineBytes)) {
@@ -201,9 +202,15 @@ export class Reflector implements AsyncDisposable {
       ...(next !== '' && { continue: next }),
     }
     attempt.expect(limits.answerWithinMs)
-    const body = await attempt.request({ path: resource.path, query, gzip: true })
+    const prompt = this.#isAwaited
+    const body = await attempt.request({ path: resource.path, query, gzip: true, prompt })
     attempt.expect(limits.listSilenceMs)
     return parseListPage(await wholeText(body, limits.maxPageBytes))
+  }
+
+  /** Somebody has asked for the list that is under way. */
+  get #isAwaited(): boolean {
+    return this.#listing !== undefined && this.#listing.length > 0
   }
 
   #watchQuery(): Record<string, string> {

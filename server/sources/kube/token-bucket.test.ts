@@ -32,14 +32,17 @@ test('a burst at once, then so many a second, and a burst again after a pause', 
   assert.equal(clock.pending, 0)
 })
 
-test('who gives up does not wait', async () => {
+test('who gives up does not wait, and nobody waits for it', async () => {
   const clock = new ManualClock()
   const bucket = new TokenBucket({ qps: 1, burst: 1 }, clock)
   const abort = new AbortController()
   await bucket.take(abort.signal)
-  const waiting = bucket.take(abort.signal)
+  const waiting = [bucket.take(abort.signal), bucket.take(abort.signal)]
   abort.abort(new Error('enough'))
-  await assert.rejects(waiting, /enough/)
+  for (const one of waiting) await assert.rejects(one, /enough/)
   await assert.rejects(bucket.take(abort.signal), /enough/)
   assert.equal(clock.pending, 0)
+  const next = bucket.take(new AbortController().signal)
+  clock.advance(1000)
+  await next
 })

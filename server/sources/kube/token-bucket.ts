@@ -22,7 +22,7 @@ export class TokenBucket {
     this.#atMs = clock.nowMs()
   }
 
-  /** Takes one; resolves when it is there. Rejects with the signal's reason, and the one that was taken is lost. */
+  /** Takes one; resolves when it is there. Rejects with the signal's reason, and gives it back. */
   async take(signal: AbortSignal): Promise<void> {
     signal.throwIfAborted()
     const nowMs = this.#clock.nowMs()
@@ -36,6 +36,9 @@ export class TokenBucket {
     signal.addEventListener('abort', abort, { once: true })
     try {
       await promise
+    } catch (reason) {
+      this.#tokens++
+      throw reason
     } finally {
       signal.removeEventListener('abort', abort)
     }

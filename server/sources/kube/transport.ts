@@ -8,6 +8,8 @@ export interface ApiRequest {
   readonly signal: AbortSignal
   /** The body may come compressed; it is handed out as it was before. */
   readonly gzip: boolean
+  /** Somebody has asked for it and waits: no rate holds it back. */
+  readonly prompt?: boolean
   /** What is sent; default: nothing, and the method is GET. */
   readonly write?: ApiWrite
 }

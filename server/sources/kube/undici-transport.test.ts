@@ -158,6 +158,9 @@ test('requests come no faster than a rate allows; the pages of a list count as o
   assert.ok(performance.now() - startMs > 290, `${performance.now() - startMs} ms`)
   assert.ok(performance.now() - startMs < 2000, `${performance.now() - startMs} ms`)
   assert.equal([...store.services()].length, 20)
+  const askedMs = performance.now()
+  for (let i = 0; i < 25; i++) await source.rescan()
+  assert.ok(performance.now() - askedMs < 4000, 'what somebody waits for is not held back')
   await source.client.create('/apis/events.k8s.io/v1/namespaces/a/events', { metadata: {} })
 })
 

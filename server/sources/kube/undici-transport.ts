@@ -183,9 +183,9 @@ class UndiciConnection implements Connection {
   }
 
   /** Waits for the turn of a request that begins something. */
-  async #turn({ query, signal, write }: ApiRequest): Promise<void> {
+  async #turn({ query, signal, write, prompt }: ApiRequest): Promise<void> {
     const bucket = write === undefined ? this.#shared.reads : this.#shared.writes
-    if (query.continue === undefined) await bucket?.take(signal)
+    if (query.continue === undefined && prompt !== true) await bucket?.take(signal)
   }
 
   /** Those that show this certificate; others end when what is under way has. */
