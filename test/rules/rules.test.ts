@@ -1,7 +1,7 @@
 /**
  * Our rows for a node against the rules said once more (restated.ts), for random objects and random histories.
  *
- *   KPNG_RULES_RUNS   how many random clusters; as many tenths of it histories. Default 1200
+ *   KPNG_RULES_RUNS   how many random clusters, and a tenth as many histories. Default 1200
  *   KPNG_RULES_SEED, KPNG_RULES_PATH   what a failure prints, to see it again
  */
 import assert from 'node:assert/strict'
@@ -123,9 +123,6 @@ const options = (numRuns: number) => ({
   ...(KPNG_RULES_PATH !== undefined && { path: KPNG_RULES_PATH }),
 })
 
-/** In 1200 clusters each branch is gone some 15 times or more: one that is not gone at all is a mistake here. */
-const LEAST = 1
-
 describe(`the rules said once more (seed ${seed})`, () => {
   // biome-ignore format: one name
   const anyCluster = '[KP-1.1 KP-1.2 KP-1.4 KP-1.5 KP-1.6 KP-1.7 KP-1.8 KP-1.9 KP-1.10 KP-1.11 KP-1.12 KP-1.13 KP-1.14 KP-1.15 KP-2.1 KP-2.2 KP-2.3 KP-2.4 KP-2.5 KP-2.6 KP-2.7 KP-2.8 KP-2.9 KP-2.11 KP-3.1 KP-3.2 KP-3.3 KP-3.4 KP-3.5 KP-3.5.1 KP-3.5.2 KP-3.5.3 KP-3.5.4 KP-4.1 KP-4.2 KP-4.3 KP-4.4 KP-4.5 KP-4.6 KP-4.7 KP-4.8 KP-4.9 KP-4.15 KP-4.1.1 KP-4.1.2 KP-4.1.3 KP-4.1.4 KP-4.1.5 KP-4.1.6 KP-4.1.9 KP-8.1.6] any cluster: every destination, client and verdict'
@@ -156,8 +153,9 @@ describe(`the rules said once more (seed ${seed})`, () => {
         .map(([branch, count]) => `${branch} (${count})`)
         .join(', ')}`,
     )
-    const rare = rarest.filter(([, count]) => count < LEAST).map(([branch]): Branch => branch)
-    if (KPNG_RULES_PATH === undefined && runs >= 1200) assert.deepEqual(rare, [])
+    const never = rarest.filter(([, count]) => count === 0).map(([branch]): Branch => branch)
+    // Of so many clusters each way is that of 12 or more.
+    if (KPNG_RULES_PATH === undefined && runs >= 1200) assert.deepEqual(never, [])
   })
 
   it('[KP-1.17 KP-2.11] any history of a cluster: at each look as if its objects had always been as they are', async () => {
