@@ -21,6 +21,10 @@ export interface Setting {
 /** What was set, by path of the field. */
 export type Settings = Map<string, Setting>
 
+/** A few hundred bytes of text could ask for gigabytes. */
+const maxAliasCount = 100
+const badAlias = 'has too many aliases, or one to nothing, or to what it is in'
+
 /** One document of a file, read field by field: every mistake in it is told, with its place. */
 export class ConfigurationDocument {
   readonly mistakes: Problem[] = []
@@ -33,6 +37,7 @@ export class ConfigurationDocument {
     this.#document = parseDocument(text, {
       lineCounter: this.#lines,
       prettyErrors: false,
+      logLevel: 'error',
       uniqueKeys: false,
     })
     for (const { message, pos } of this.#document.errors)
@@ -73,7 +78,8 @@ export class ConfigurationDocument {
       else {
         const node = fields[name]
         const value = this.#resolve(pair.value as Node | null)
-        if (node !== undefined) this.#readField(node, keyNode, value, into, field, `${key}${name}`)
+        if (value === null && isAlias(pair.value)) tell(badAlias)
+        else if (node !== undefined) this.#readField(node, keyNode, value, into, field, `${key}${name}`)
       }
       seen.add(name)
     }
@@ -94,11 +100,25 @@ export class ConfigurationDocument {
   }
 
   #readValue(spec: AnyField, keyNode: Node, node: Node, into: Settings, field: string, key: string): void {
-    const found = spec.type.read(node.toJS(this.#document, { maxAliasCount: 100 }), (inside, message) =>
+    const value = this.#valueOf(node, field)
+    if (value === undefined) return
+    const found = spec.type.read(value, (inside, message) =>
       this.#tell(this.#inside(node, inside), `${field}${inside}`, message),
     )
     this.#tellRepeated(node, field)
     if (found !== undefined) into.set(key, { value: found, where: this.#at(keyNode.range?.[0]), field })
+  }
+
+  /** undefined, and told, for what is in itself, or made large by aliases. */
+  #valueOf(node: Node, field: string): unknown {
+    try {
+      const value: unknown = node.toJS(this.#document, { maxAliasCount })
+      JSON.stringify(value)
+      return value
+    } catch {
+      this.#tell(node, field, badAlias)
+      return undefined
+    }
   }
 
   /** Names given twice in a mapping that is one value. */
