@@ -42,6 +42,7 @@ export { AttachType, LinkType, MapFlag, MapType, ProgramType } from './sys/bpf-e
 export { errnoName } from './sys/errno.ts'
 export type { Fd } from './sys/fd.ts'
 export { lockDirectory, lockFile } from './sys/file.ts'
+export { libbpfVersion } from './sys/libbpf.ts'
 export type { ProgramSpec } from './sys/object-file.ts'
 export type { ConstantSpec, ConstantValue } from './sys/rodata.ts'
 export * from './verifier-error.ts'

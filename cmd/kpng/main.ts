@@ -78,6 +78,19 @@ function program(): Command {
       await runCleanup(options)
     })
 
+  outputOption(
+    instanceOption(
+      kpng
+        .command('doctor')
+        .description('tell whether this machine can run the datapath, and what to do if not'),
+    ),
+  )
+    .option('--cgroup-root <dir>', 'the cgroup2 directory that the agent is given')
+    .action(async options => {
+      const { runDoctor } = await import('./doctor/run-doctor.ts')
+      await runDoctor(options)
+    })
+
   kpng
     .command('version')
     .description('print the version')

@@ -100,6 +100,9 @@ export const libbpf = (): Libbpf => {
   return opened
 }
 
+/** `1.1`. Throws LIBBPF when there is none that serves. */
+export const libbpfVersion = (): string => `${libbpf().major()}.${libbpf().minor()}`
+
 const vsnprintf = koffi
   .load(null)
   .func('int vsnprintf(void *into, size_t size, void *format, void *arguments)')
