@@ -142,14 +142,14 @@ async function carryOut(
 /** With an API server what it has counts, from the manifests and from others; without one the manifests do. */
 async function tellApi(
   name: string,
-  { copy, plan, problems }: Desired,
+  { copy, objects, plan, problems }: Desired,
 ): Promise<{ plan: LabPlan; problems: readonly Problem[] }> {
   const { controlPlane, nodes } = requireState(name)
   if (controlPlane === undefined) return { plan, problems: [...problems, ...plan.problems] }
   const plane = openLabApi(name)
   try {
     await plane.startApiServer()
-    const refused = await pushManifests(plane, copy.directory)
+    const refused = await pushManifests(plane, copy.directory, objects.services)
     const known = new Map([...plan.nodes].map(([node, { addresses }]) => [node, addresses]))
     for (const [node, { addresses }] of Object.entries(nodes)) known.set(node, addresses)
     const made = await planFromApi(plane, known)

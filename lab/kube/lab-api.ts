@@ -11,9 +11,9 @@ import { type LabObjects, type LabPlan, planLab, usedAddresses } from '../plan.t
 import { placePod } from '../reshape.ts'
 import type { LabState } from '../state.ts'
 import { describeIpFailure, weave } from '../weave.ts'
-import { apiObjects, listPaths } from './api-objects.ts'
+import { type ApiObject, apiObjects, listPaths } from './api-objects.ts'
 import { pullLists, pushObjects } from './push.ts'
-import type { ServiceRanges } from './service-ranges.ts'
+import { missingRanges, type RangeService, type ServiceRanges } from './service-ranges.ts'
 
 /** An address for the API server's host, of the first family that all nodes have. Throws usage where there is none. */
 export function controlPlaneAddress(
@@ -58,14 +58,6 @@ export async function startLabApi(state: LabState, address: string, ranges: Serv
   })
   try {
     state.controlPlane.agentKubeconfig = await plane.kubeconfigFor({ user: 'system:kube-proxy' })
-    const made = ranges.more.map(({ name, cidr }) => ({
-      apiVersion: 'networking.k8s.io/v1',
-      kind: 'ServiceCIDR',
-      metadata: { name },
-      spec: { cidrs: [cidr] },
-    }))
-    const [problem] = await pushObjects(plane, apiObjects(made), [])
-    if (problem !== undefined) throw new KpngError('internal', `${problem.where}: ${problem.message}`)
   } finally {
     await plane.close()
   }
@@ -79,8 +71,15 @@ export function openLabApi(lab: string): ControlPlane {
   return plane
 }
 
-/** Tells the API server what the manifests of a directory say, and what they no longer say. */
-export async function pushManifests(plane: ControlPlane, directory: string): Promise<Problem[]> {
+/**
+ * Tells the API server what the manifests of a directory say, and what they no longer say. `services`: those that are
+ * there, for the ServiceCIDRs that their ClusterIPs need.
+ */
+export async function pushManifests(
+  plane: ControlPlane,
+  directory: string,
+  services: readonly RangeService[],
+): Promise<Problem[]> {
   const { readRawObjects } = await import('@kpng/server')
   const objects = apiObjects(readRawObjects(directory))
   const pushedPath = join(plane.directory, 'pushed.json')
@@ -88,9 +87,38 @@ export async function pushManifests(plane: ControlPlane, directory: string): Pro
   const now = objects.map(object => object.key)
   // Ahead: what is begun and not finished is deleted all the same when the manifests drop it.
   writeFileSync(pushedPath, JSON.stringify([...new Set([...before, ...now])]))
-  const problems = await pushObjects(plane, objects, before)
+  const own = objects.filter(({ kind }) => kind === 'ServiceCIDR')
+  const problems = await pushObjects(plane, [...own, ...(await moreServiceCIDRs(plane, own, services))], [])
+  const others = objects.filter(({ kind }) => kind !== 'ServiceCIDR')
+  const gone = before.filter(key => !now.includes(key))
+  problems.push(...(await pushObjects(plane, others, gone)))
   writeFileSync(pushedPath, JSON.stringify(now))
   return problems
+}
+
+/** For ClusterIPs that lie neither in a ServiceCIDR that the server has, nor in one of the manifests. */
+async function moreServiceCIDRs(
+  plane: ControlPlane,
+  own: readonly ApiObject[],
+  services: readonly RangeService[],
+): Promise<ApiObject[]> {
+  const [list] = await pullLists(plane, ['/apis/networking.k8s.io/v1/servicecidrs'])
+  const there = (list as { items: readonly ServiceCIDRObject[] }).items
+  const cidrs = [...there, ...own.map(({ body }) => body as ServiceCIDRObject)].flatMap(
+    ({ spec }) => spec?.cidrs ?? [],
+  )
+  return apiObjects(
+    missingRanges(services, cidrs).map(cidr => ({
+      apiVersion: 'networking.k8s.io/v1',
+      kind: 'ServiceCIDR',
+      metadata: { name: `lab-${cidr.replace(/[.:/]+/g, '-')}` },
+      spec: { cidrs: [cidr] },
+    })),
+  )
+}
+
+interface ServiceCIDRObject {
+  readonly spec?: { readonly cidrs?: readonly string[] }
 }
 
 function readKeys(path: string): string[] {

@@ -94,7 +94,8 @@ test('apply takes back what others changed, deletes what the manifests dropped, 
 
 test('what the API server refuses is told, all else goes on', async () => {
   const bad = serviceObject('bad', '10.200.0.11', ['0/TCP'])
-  const { problems } = await lab().apply([...first, bad, serviceObject('good', '10.200.0.12')])
+  // In a range that nothing has been in so far.
+  const { problems } = await lab().apply([...first, bad, serviceObject('good', '10.202.0.12')])
   assert.deepEqual(
     problems.map(({ where, field }) => `${where} ${field}`),
     ['Service/default/bad spec.ports[0].port', 'Service/default/bad spec.ports[0].targetPort'],

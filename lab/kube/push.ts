@@ -9,16 +9,14 @@ const apply = '?fieldManager=kpng-lab&force=true'
 
 /**
  * Makes the objects in the API server what the manifests say, by server-side apply: fields that others have set and the
- * manifests leave open stay. `before`: keys of what a former push made; what is no longer among the objects is deleted.
- * Gives what the server has refused. Throws io where it does not answer.
+ * manifests leave open stay. `gone`: keys of what is to be deleted. Gives what the server has refused. Throws io where it
+ * does not answer.
  */
 export async function pushObjects(
   plane: ControlPlane,
   objects: readonly ApiObject[],
-  before: readonly string[],
+  gone: readonly string[],
 ): Promise<Problem[]> {
-  const wanted = new Set(objects.map(object => object.key))
-  const gone = before.filter(key => !wanted.has(key))
   await mapLimit(gone, atATime, key => plane.request('DELETE', pathOf(key)))
   const problems: Problem[] = []
   const tell = (where: string, response: ApiResponse): void => {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { planServiceRanges, preferredFamilies } from './service-ranges.ts'
+import { missingRanges, planServiceRanges, preferredFamilies } from './service-ranges.ts'
 
 type Services = Parameters<typeof planServiceRanges>[0]
 
@@ -16,11 +16,13 @@ const service = (
   healthCheckNodePort: more.healthCheckNodePort ?? 0,
 })
 
-const customary = { cidrs: ['10.96.0.0/16', 'fd00:10:96::/112'], more: [], nodePorts: '30000-32767' }
+const cidrs = ['10.96.0.0/16', 'fd00:10:96::/112']
+const customary = { cidrs, nodePorts: '30000-32767' }
 
 test('the customary ranges serve Services that ask for nothing, or for what is in them', () => {
   const services = [service('a', {}), service('b', { IPv4: '10.96.3.4', IPv6: 'fd00:10:96::77' })]
   assert.deepEqual(planServiceRanges(services, [], 4), customary)
+  assert.deepEqual(missingRanges(services, cidrs), [])
 })
 
 test('the ServiceCIDR kubernetes is the API server’s own, with the family of its address first', () => {
@@ -43,21 +45,19 @@ test('the API server does not take the address of a Service for itself', () => {
   assert.deepEqual(planServiceRanges(wants, [], 4), {
     ...customary,
     cidrs: ['10.97.0.0/16', 'fd00:10:96::/112'],
-    more: [{ name: 'lab-1', cidr: '10.96.0.0/24' }],
   })
   assert.deepEqual(planServiceRanges([service('kubernetes', { IPv4: '10.96.0.1' })], [], 4), customary)
 })
 
 test('addresses elsewhere get ranges around them, one for neighbours, never as first or last', () => {
   const at = (...addresses: readonly string[]): readonly string[] =>
-    planServiceRanges(
+    missingRanges(
       addresses.map((address, index) =>
         service(`s${index}`, address.includes(':') ? { IPv6: address } : { IPv4: address }),
       ),
-      [{ name: 'other', cidrs: ['10.200.0.0/24'] }],
-      4,
-    ).more.map(({ cidr }) => cidr)
-  assert.deepEqual(at('10.200.0.9'), [], 'in a ServiceCIDR of the manifests')
+      [...cidrs, '10.200.0.0/24'],
+    )
+  assert.deepEqual(at('10.200.0.9'), [])
   assert.deepEqual(at('10.1.2.3', '10.1.2.4', '10.1.3.4'), ['10.1.2.0/24', '10.1.3.0/24'])
   assert.deepEqual(at('10.1.2.0', '10.3.2.255'), ['10.1.0.0/16', '10.3.0.0/16'])
   assert.deepEqual(at('10.1.0.0'), ['10.0.0.0/8'])

@@ -7,13 +7,14 @@ import { familyOf } from '../address.ts'
 export interface ServiceRanges {
   /** Its own, the ServiceCIDR `kubernetes`: one of each family, first that of its address. */
   readonly cidrs: readonly [string, string]
-  /** More ServiceCIDRs that have to be made, so that every ClusterIP of the manifests lies in one. */
-  readonly more: ReadonlyArray<{ readonly name: string; readonly cidr: string }>
   /** `first-last` */
   readonly nodePorts: string
 }
 
-type RangeService = Pick<Service, 'namespace' | 'name' | 'clusterIPs' | 'ports' | 'healthCheckNodePort'>
+export type RangeService = Pick<
+  Service,
+  'namespace' | 'name' | 'clusterIPs' | 'ports' | 'healthCheckNodePort'
+>
 
 type CIDRs = readonly Pick<ServiceCIDR, 'name' | 'cidrs'>[]
 
@@ -34,39 +35,46 @@ export const preferredFamilies = (serviceCIDRs: CIDRs): readonly [4 | 6, 4 | 6] 
 }
 
 /**
- * Ranges in which the Services of the manifests may have the ClusterIPs and NodePorts that they ask for: those of the
- * ServiceCIDR `kubernetes` if they have one, else the customary ones, and small ones around what lies elsewhere. `first`:
- * the family of the API server's own address, and of the Services that do not say theirs.
+ * What an API server has to be started with, so that the Services of the manifests may have what they ask for: the
+ * ranges of the ServiceCIDR `kubernetes` if there is one, else the customary ones. `first`: the family of its own
+ * address, and of the Services that do not say theirs.
  */
 export function planServiceRanges(
   services: readonly RangeService[],
   serviceCIDRs: CIDRs,
   first: 4 | 6,
 ): ServiceRanges {
-  const wanted = services
-    .filter(({ namespace, name }) => namespace !== 'default' || name !== 'kubernetes')
-    .flatMap(({ clusterIPs }) => Object.values(clusterIPs))
+  const wanted = wantedAddresses(services)
   const own = (family: 4 | 6): string =>
     named(serviceCIDRs, family) ??
     // The API server gives the first address to itself.
     defaults[family].find(cidr => !wanted.includes(`${cidr.replace(/0?\/.*/, '')}1`)) ??
     defaults[family][0]
-  const cidrs = [own(first), own(first === 4 ? 6 : 4)] as const
+  return { cidrs: [own(first), own(first === 4 ? 6 : 4)], nodePorts: portRange(services) }
+}
+
+/** Small ranges around the ClusterIPs that lie in none of these CIDRs: an API server refuses such Services. */
+export function missingRanges(services: readonly RangeService[], cidrs: readonly string[]): string[] {
   const covered = new BlockList()
   const cover = (cidr: string): void => {
     const [address = '', length] = cidr.split('/')
     covered.addSubnet(address, Number(length), kind(address))
   }
-  for (const cidr of [...cidrs, ...serviceCIDRs.flatMap(({ cidrs }) => cidrs)]) cover(cidr)
-  const more: Array<{ name: string; cidr: string }> = []
-  for (const address of wanted) {
+  for (const cidr of cidrs) cover(cidr)
+  const missing: string[] = []
+  for (const address of wantedAddresses(services)) {
     if (covered.check(address, kind(address))) continue
     const cidr = rangeAround(address)
     cover(cidr)
-    more.push({ name: `lab-${more.length + 1}`, cidr })
+    missing.push(cidr)
   }
-  return { cidrs, more, nodePorts: portRange(services) }
+  return missing
 }
+
+const wantedAddresses = (services: readonly RangeService[]): string[] =>
+  services
+    .filter(({ namespace, name }) => namespace !== 'default' || name !== 'kubernetes')
+    .flatMap(({ clusterIPs }) => Object.values(clusterIPs))
 
 const kind = (address: string): 'ipv4' | 'ipv6' => (familyOf(address) === 6 ? 'ipv6' : 'ipv4')
 
