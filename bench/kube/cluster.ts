@@ -22,7 +22,7 @@ const firstAddress = (index: number, endpoint: number, { endpoints }: ClusterSiz
 export const newAddress = (change: number): string => address(200, change)
 
 export const namespaceOf = (index: number): string => `team-${Math.floor(index / servicesPerNamespace)}`
-export const serviceName = (index: number): string => `service-${index}`
+const serviceName = (index: number): string => `service-${index}`
 export const sliceName = (index: number): string => `${serviceName(index)}-x7k2p`
 
 export const namespaces = ({ services }: ClusterSize): object[] =>
