@@ -77,6 +77,16 @@ test('an exec plugin that fails holds nothing up for ever: it is asked again', a
   await wired.has('web')
 })
 
+test('an exec plugin that hangs does not keep its user from going', async () => {
+  const plugin = { apiVersion: '', command: 'sleep', args: ['1000'], env: [], installHint: '' }
+  const login: LoginSource = { kind: 'exec', user: 'u', plugin: { ...plugin, provideClusterInfo: false } }
+  const wired = await Wired.start(webApi(), { login })
+  await sleep(300)
+  const startMs = performance.now()
+  await wired[Symbol.asyncDispose]()
+  assert.ok(performance.now() - startMs < 10_000)
+})
+
 for (const http2 of [false, true]) {
   test(`an exec plugin’s client certificate is shown, over HTTP/${http2 ? 2 : 1.1}, and another one after it has expired`, async () => {
     using file = new PluginFile()

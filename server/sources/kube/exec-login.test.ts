@@ -190,4 +190,6 @@ test('a plugin that is running ends with its user', async () => {
   await asked
   for (let i = 0; i < 100 && runs(plugin, 'child'); i++) await sleep(10)
   assert.equal(runs(plugin, 'child'), false)
+  assert.match(await failure(login), /nobody needs it any more$/)
+  assert.equal(plugin.runs, 1)
 })

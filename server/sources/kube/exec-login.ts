@@ -28,6 +28,7 @@ export class ExecLogin implements Login {
   readonly #children = new Set<ChildProcess>()
   #auth = this.#newAuth()
   #asking: Promise<Credentials> | undefined
+  #closed = false
   /** Why the last child was killed. */
   #killed = ''
 
@@ -49,6 +50,7 @@ export class ExecLogin implements Login {
   }
 
   [Symbol.dispose](): void {
+    this.#closed = true
     for (const child of this.#children) kill(child)
   }
 
@@ -81,6 +83,7 @@ export class ExecLogin implements Login {
 
   #spawn(command: string, args: readonly string[], options: SpawnOptions): ChildProcess {
     this.#killed = ''
+    if (this.#closed) throw new Error('nobody needs it any more')
     // A session of its own: no terminal to ask at, and whatever it starts ends with it.
     const child = spawn(command, args, { ...options, stdio: ['ignore', 'pipe', 'pipe'], detached: true })
     const timeoutMs = this.#options.timeoutMs ?? TIMEOUT_MS

@@ -136,8 +136,7 @@ class UndiciConnection implements Connection {
     const { path, query, signal, gzip, write } = request
     const { access, options } = this.#shared
     await this.#turn(request)
-    const login = await this.#shared.login()
-    const credentials = await login?.current()
+    const credentials = await this.#credentials(signal)
     const sockets = await this.#sockets(credentials)
     const authorization =
       credentials?.token === undefined ? await this.#token?.header() : `Bearer ${credentials.token}`
@@ -186,6 +185,20 @@ class UndiciConnection implements Connection {
   async #turn({ query, signal, write, prompt }: ApiRequest): Promise<void> {
     const bucket = write === undefined ? this.#shared.reads : this.#shared.writes
     if (query.continue === undefined && prompt !== true) await bucket?.take(signal)
+  }
+
+  /** undefined: there is nobody to ask. A plugin may take its time; who gives up does not wait for it. */
+  async #credentials(signal: AbortSignal): Promise<Credentials | undefined> {
+    if (this.#shared.access.login === undefined) return undefined
+    const { promise, reject } = Promise.withResolvers<never>()
+    const abort = (): void => reject(signal.reason)
+    signal.addEventListener('abort', abort, { once: true })
+    try {
+      const asked = this.#shared.login().then(login => login?.current())
+      return await Promise.race([asked, promise])
+    } finally {
+      signal.removeEventListener('abort', abort)
+    }
   }
 
   /** Those that show this certificate; others end when what is under way has. */

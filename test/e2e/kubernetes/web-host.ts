@@ -3,7 +3,7 @@ import { endpointSlice, node, service } from '../manifests.ts'
 import { getText } from '../unix-http.ts'
 import { ApiHost } from './api-host.ts'
 
-export const webAddress = '10.96.0.50'
+const webAddress = '10.96.0.50'
 export const backends = ['10.180.0.1', '10.180.0.2'] as const
 
 /** The one slice of the Service web. */
