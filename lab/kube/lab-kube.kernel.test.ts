@@ -92,6 +92,15 @@ test('apply takes back what others changed, deletes what the manifests dropped, 
   assert.equal(await field('service', 'six', '{.metadata.labels.mine}'), 'yes')
 })
 
+test('Services take one another’s addresses', async () => {
+  const swapped = [serviceObject('elsewhere', '10.201.3.0'), serviceObject('odd', '10.200.0.10')]
+  assert.deepEqual((await lab().apply([...nodes, ...swapped])).problems, [])
+  assert.equal(await field('service', 'elsewhere', '{.spec.clusterIP}'), '10.201.3.0')
+  assert.equal(await field('service', 'odd', '{.spec.clusterIP}'), '10.200.0.10')
+  const { problems } = await lab().apply([...nodes, ...swapped, serviceObject('third', '10.200.0.10')])
+  assert.match(JSON.stringify(problems), /Service\/default\/third.*already allocated/)
+})
+
 test('what the API server refuses is told, all else goes on', async () => {
   const bad = serviceObject('bad', '10.200.0.11', ['0/TCP'])
   // In a range that nothing has been in so far.

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { KpngError, type Problem } from '@kpng/api'
 import type { ApiResponse } from '../control-plane/api-client.ts'
 import type { ControlPlane } from '../control-plane/control-plane.ts'
@@ -30,20 +31,46 @@ export async function pushObjects(
   })
   // One kind after the other: ServiceCIDRs have to be there before the addresses in them are asked for.
   for (const kind of new Set(objects.map(object => object.kind)))
-    await mapLimit(
+    for (const [key, refusal] of await pushAll(
+      plane,
       objects.filter(object => object.kind === kind),
-      atATime,
-      async object => {
-        for (const response of await pushObject(plane, object)) tell(object.key, response)
-      },
-    )
+    ))
+      tell(key, refusal)
   return problems
 }
 
 const applyType = 'application/apply-patch+yaml'
+const retryMs = 100
+const rounds = 20
 
-/** Answers of the server, of which the last may be a refusal. */
-async function pushObject(plane: ControlPlane, { path, body, status }: ApiObject): Promise<ApiResponse[]> {
+/** What the server refuses in the end, by key. */
+async function pushAll(
+  plane: ControlPlane,
+  objects: readonly ApiObject[],
+): Promise<ReadonlyArray<readonly [string, ApiResponse]>> {
+  let left = objects
+  for (let round = 1; ; round++) {
+    const refused: Array<readonly [ApiObject, ApiResponse]> = []
+    await mapLimit(left, atATime, async object => {
+      const response = await pushObject(plane, object)
+      if (response.status >= 300) refused.push([object, response])
+    })
+    if (round === rounds || !refused.some(([, response]) => mayPass(response)))
+      return refused.map(([object, response]) => [object.key, response])
+    left = refused.map(([object]) => object)
+    await sleep(retryMs)
+  }
+}
+
+/** An address that another of the Services is about to give away, or whose ServiceCIDR the server has only just got. */
+const mayPass = ({ status, body }: ApiResponse): boolean =>
+  status === 422 &&
+  causes(body).some(({ message }) =>
+    /already allocated|does not match the current range|allocator not ready/.test(message ?? ''),
+  )
+
+/** The last answer of the server: a refusal, or not. */
+async function pushObject(plane: ControlPlane, { path, body, status }: ApiObject): Promise<ApiResponse> {
   const applied = (): Promise<ApiResponse> =>
     plane.request('PATCH', `${path}${apply}`, { body, contentType: applyType })
   let response = await applied()
@@ -51,10 +78,10 @@ async function pushObject(plane: ControlPlane, { path, body, status }: ApiObject
     await plane.request('DELETE', path)
     response = await applied()
   }
-  if (response.status >= 300 || status === undefined) return [response]
+  if (response.status >= 300 || status === undefined) return response
   // By merge: two addresses of one type are no mistake, for server-side apply they are.
   const contentType = 'application/merge-patch+json'
-  return [response, await plane.request('PATCH', `${path}/status`, { body: { status }, contentType })]
+  return await plane.request('PATCH', `${path}/status`, { body: { status }, contentType })
 }
 
 interface StatusCause {
