@@ -164,7 +164,7 @@ export type ProblemReason =
   | 'NameTooLong'
   | 'ProtocolNotServed'
   | 'ServiceCIDRIgnored'
-  | 'SourceRangesNotServed'
+  | 'SourceRangesNotServed' // where sockets have which source address cannot be found out
   | 'UpdateFailed' // the kernel refused; will be tried again
 
 /** Who said what is wrong with which object; one line for people, fields for programs. */

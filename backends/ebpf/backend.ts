@@ -1,12 +1,21 @@
 import { networkInterfaces } from 'node:os'
-import type { NodeView, Problem, ServiceView, SyncState, ViewSink } from '@kpng/api'
-import { type BpfMap, type KeyedMap, perCpuMap, waitForPrograms } from '@kpng/ebpf'
+import {
+  type NodeView,
+  type Problem,
+  type ServiceView,
+  type SyncState,
+  serviceKey,
+  type ViewSink,
+} from '@kpng/api'
+import { type BpfMap, type KeyedMap, keyedMap, perCpuMap, waitForPrograms } from '@kpng/ebpf'
 import { Attachment } from './attach/attachment.ts'
 import type { PinnedMap } from './attach/map-set.ts'
 import { Datapath, type DatapathOptions } from './attach/open-datapath.ts'
 import { SocketRecords } from './attach/socket-records.ts'
 import { datapathMapsOf } from './attach/typed-maps.ts'
 import { maps, Reason, type ServiceCount, serviceCount } from './bindings.gen.ts'
+import { RangedServices } from './namespaces/ranged-services.ts'
+import { SourceFinder } from './namespaces/source-finder.ts'
 import { type NodePortAddresses, planNode } from './plan/node-plan.ts'
 import { adopt } from './reconcile/adopt.ts'
 import type { Adopted } from './reconcile/adopted.ts'
@@ -73,6 +82,8 @@ export class EbpfBackend implements ViewSink, AsyncDisposable {
   readonly #datapath: Datapath
   readonly #records: SocketRecords
   readonly #reconciler: Reconciler
+  readonly #sources: SourceFinder
+  readonly #ranged = new RangedServices()
   readonly #reasonCount: KeyedMap<number, bigint[]>
   readonly #serviceCount: KeyedMap<number, ServiceCount[]>
   readonly #localAddressTimer: NodeJS.Timeout | undefined
@@ -121,6 +132,13 @@ export class EbpfBackend implements ViewSink, AsyncDisposable {
       nodePortAddresses: options.nodePortAddresses,
       ...(adopted === undefined ? {} : { adopted }),
     })
+    this.#sources = new SourceFinder({
+      netns: keyedMap(datapath.map('netns'), maps.netns.key, maps.netns.value),
+      missing: keyedMap(datapath.map('netns_missing'), maps.netnsMissing.key, maps.netnsMissing.value),
+      look: request => records.worker.sourceAddresses(request),
+    })
+    // What a former agent serves goes on before anything is known of the Services.
+    if (adopted?.checksSources) this.#sources.watch([])
     if (datapath.newGenerationReason === undefined) this.#swapped.resolve()
     this.#attachment = new Attachment({
       attach: () => datapath.attach(),
@@ -166,16 +184,20 @@ export class EbpfBackend implements ViewSink, AsyncDisposable {
   }
 
   setService(service: ServiceView): void {
+    this.#ranged.set(service)
     this.#reconciler.setService(service)
   }
 
   deleteService(namespace: string, name: string): void {
+    this.#ranged.delete(serviceKey({ namespace, name }))
     this.#reconciler.deleteService(namespace, name)
   }
 
   sync(state: SyncState = { complete: true }): void {
     this.#complete ||= state.complete
     this.#readLocalAddresses()
+    const { addresses } = this.#ranged
+    if (this.#complete || addresses !== undefined) this.#sources.watch(addresses)
     this.#reconciler.sync({ complete: this.#complete })
     // New maps lack what a source has not told yet; the old ones have it.
     if (this.#complete || this.#datapath.newGenerationReason === undefined)
@@ -210,6 +232,7 @@ export class EbpfBackend implements ViewSink, AsyncDisposable {
   async settled(): Promise<void> {
     this.#followLocalAddresses()
     await this.#reconciler.written()
+    await this.#sources.filled()
     await this.#attaching
     if (this.#attaching !== undefined) {
       this.#attachment.begin()
@@ -254,7 +277,7 @@ export class EbpfBackend implements ViewSink, AsyncDisposable {
 
   status(): BackendStatus {
     const status = this.#reconciler.status()
-    const problems = [...this.#attachProblems(), ...status.problems]
+    const problems = [...this.#attachProblems(), ...this.#sources.problems, ...status.problems]
     return { ...status, problems, generation: this.generation, reasons: this.#reasons() }
   }
 
@@ -290,6 +313,7 @@ export class EbpfBackend implements ViewSink, AsyncDisposable {
     this.#closed = true
     this.#attachment[Symbol.dispose]()
     clearInterval(this.#localAddressTimer)
+    this.#sources[Symbol.dispose]()
     this.#reconciler.close()
     await this.#records[Symbol.asyncDispose]()
     this.#datapath[Symbol.dispose]()

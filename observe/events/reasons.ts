@@ -90,9 +90,10 @@ export const eventReasons = {
   },
   SourceRangesNotServed: {
     type: 'Warning',
-    regarding: ['Service'],
+    regarding: ['Node'],
     action: PROGRAM,
-    meaning: 'load balancer addresses are not served, for `loadBalancerSourceRanges` cannot be checked',
+    meaning:
+      'the source addresses of network namespaces cannot be found out: unbound sockets there do not reach load balancer addresses with `loadBalancerSourceRanges`',
   },
   UpdateFailed: {
     type: 'Warning',
