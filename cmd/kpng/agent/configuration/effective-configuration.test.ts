@@ -191,10 +191,6 @@ for (const [body, message] of [
   ['logging: {vmodule: [{verbosity: 1}]}', 'logging.vmodule[0].filePattern: must be set'],
   ['logging: {vmodule: [{filePattern: a, level: 1}]}', 'logging.vmodule[0].level: unknown field'],
   [
-    'logging: {options: {text: {splitStream: true}}}',
-    'logging.options.text.splitStream: needs the feature gate LoggingAlphaOptions',
-  ],
-  [
     'logging: {options: {json: {infoBufferSize: 1Ki}}}',
     'logging.options.json.infoBufferSize: needs the feature gate LoggingAlphaOptions',
   ],
@@ -217,7 +213,9 @@ for (const body of [
   'iptables: {masqueradeBit: 0}',
   'oomScoreAdj: 0',
   'clusterCIDR: "fd00::/48,010.0.0.0/8"',
-  'featureGates: {LoggingAlphaOptions: true}\nlogging: {options: {text: {splitStream: true}}}',
+  'featureGates: {LoggingAlphaOptions: true}\nlogging: {options: {text: {infoBufferSize: 1Ki}}}',
+  'logging: {options: {text: {splitStream: true}}}',
+  'healthzBindAddress: 10.0.0.1:+80',
 ]) {
   test(`[KP-10.1.3] not refused, as kube-proxy does not: ${body.replace('\n', ', ')}`, () =>
     assert.deepEqual(mistakes(`${body}\n`), []))

@@ -104,7 +104,7 @@ function hostPortMistake(text: string): string | undefined {
   const split = splitHostPort(text)
   if (split === undefined || parseIP(split.host) === undefined)
     return `must be IP:port, is ${JSON.stringify(text)}`
-  const port = /^\d+$/.test(split.port) ? Number(split.port) : 0
+  const port = /^\+?\d+$/.test(split.port) ? Number(split.port) : 0
   return port >= 1 && port <= 65_535
     ? undefined
     : `the port must be from 1 to 65535, is ${JSON.stringify(text)}`
@@ -145,9 +145,9 @@ function validateLogging({ logging, featureGates }: KubeProxyConfiguration, tell
   }
   if (featureGates.LoggingAlphaOptions === true) return
   for (const kind of ['text', 'json'] as const) {
-    const { splitStream, infoBufferSize } = options[kind]
-    const needs = 'needs the feature gate LoggingAlphaOptions'
-    if (splitStream) tell(`logging.options.${kind}.splitStream`, needs)
-    if (!/^[+-]?0*\.?0*[a-zA-Z]*$/.test(infoBufferSize)) tell(`logging.options.${kind}.infoBufferSize`, needs)
+    // splitStream needs it as well, but kube-proxy forgets what a file says of it before it looks.
+    const { infoBufferSize } = options[kind]
+    if (!/^[+-]?0*\.?0*[a-zA-Z]*$/.test(infoBufferSize))
+      tell(`logging.options.${kind}.infoBufferSize`, 'needs the feature gate LoggingAlphaOptions')
   }
 }
