@@ -139,6 +139,8 @@ export class TestAgent implements AsyncDisposable {
   readonly #state = mkdtempSync(join(tmpdir(), 'kpng-test-'))
   #process: ChildProcess | undefined
   #log = ''
+  /** A command that starts another: what the agent is started by. */
+  around: readonly string[] = []
 
   constructor(host: TestHost, instance: string, cgroup: string) {
     this.#host = host
@@ -178,6 +180,7 @@ export class TestAgent implements AsyncDisposable {
   spawn(options: readonly string[] = [], nodeName = 'node-a'): ChildProcess {
     const child = this.#host.start(
       [
+        ...this.around,
         kpngPath,
         ...['file', '-i', this.#state, 'to-ebpf', '--node-name', nodeName],
         ...['--instance', this.instance, '--cgroup-root', this.#cgroup, ...noServers, ...options],

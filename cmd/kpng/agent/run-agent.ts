@@ -1,3 +1,4 @@
+import { requireCapabilities } from '../capabilities.ts'
 import { Agent } from './agent.ts'
 import type { AgentSettings } from './agent-settings.ts'
 import type { OpenSource } from './agent-source.ts'
@@ -17,6 +18,8 @@ export async function runAgent(settings: AgentSettings, openSource: OpenSource):
   using configuration = file && new ConfigurationWatch(file.path, file.text)
   using startLog = new StartLog(settings, servedFamilies(), logger)
   startLog.begin()
+  for (const { name, without } of requireCapabilities())
+    logger.warn({ capability: `CAP_${name}` }, `missing: ${without}`)
   await using agent = await Agent.open(settings, openSource, logger, startLog)
   if (settings.initOnly) {
     logger.info({}, 'the programs are loaded and the maps pinned; what is left to do needs an agent')

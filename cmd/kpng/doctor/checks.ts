@@ -1,4 +1,5 @@
 import type { Feature } from '@kpng/ebpf'
+import { capabilityUses, holds } from '../capabilities.ts'
 import type { Facts, Found } from './facts.ts'
 
 /** bad: the agent cannot work. warning: it works with less than it could, or slower. */
@@ -61,43 +62,12 @@ function orBad(name: string, found: Found<unknown>, text: string | undefined, ad
   return good(name, text ?? String(found.value))
 }
 
-/** Bit numbers of linux/capability.h. */
-const capability = { NET_ADMIN: 12, SYS_PTRACE: 19, SYS_ADMIN: 21, PERFMON: 38, BPF: 39 } as const
-
-const capabilityUses = [
-  { names: ['BPF', 'SYS_ADMIN'], health: 'bad', use: 'maps and programs cannot be made' },
-  {
-    names: ['NET_ADMIN'],
-    health: 'bad',
-    use: 'programs cannot be loaded for sockets nor attached to a cgroup',
-  },
-  {
-    names: ['PERFMON', 'SYS_ADMIN'],
-    health: 'bad',
-    use: 'programs that read kernel memory cannot be loaded',
-  },
-  {
-    names: ['SYS_ADMIN'],
-    health: 'warning',
-    use: 'other network namespaces cannot be entered: stale UDP sockets of pods stay where they are, and pods’ source addresses are not known to loadBalancerSourceRanges',
-  },
-  {
-    names: ['SYS_PTRACE'],
-    health: 'warning',
-    use: 'network namespaces that only processes of other users hold are not found',
-  },
-] as const
-
-/** CAP_SYS_ADMIN includes CAP_BPF and CAP_PERFMON (capabilities(7)). */
-function capabilities({ capabilities }: Facts): Check[] {
-  const has = (name: keyof typeof capability): boolean =>
-    (capabilities >> BigInt(capability[name])) % 2n === 1n
-  return capabilityUses.map(({ names, health, use }) => {
-    const name = `capability ${names[0]}`
-    const held = names.find(has)
-    if (held !== undefined) return good(name, held === names[0] ? 'held' : `held through CAP_${held}`)
-    const advice = `give the agent CAP_${names[0]} (root has it; in a pod: securityContext.capabilities.add)`
-    return { name, health, found: `missing: ${use}`, advice }
+function capabilities(facts: Facts): Check[] {
+  return capabilityUses.map(({ name, needed, without }) => {
+    const check = `capability ${name}`
+    if (holds(facts.capabilities, name)) return good(check, 'held')
+    const advice = `give the agent CAP_${name} (root has it; in a pod: securityContext.capabilities.add)`
+    return (needed ? bad : warning)(check, `missing: ${without}`, advice)
   })
 }
 

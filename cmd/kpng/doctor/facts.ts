@@ -2,6 +2,7 @@ import { accessSync, constants, readdirSync, readFileSync, statfsSync } from 'no
 import { arch, platform, release } from 'node:os'
 import { checkCgroupDirectory, findCgroupRoot } from '@kpng/backend-ebpf'
 import { type Feature, features, libbpfVersion, type Outcome, onBpffs, probe } from '@kpng/ebpf'
+import { ownCapabilities } from '../capabilities.ts'
 import { socketPath } from '../run-dir.ts'
 import { callAgent } from '../status-client.ts'
 
@@ -59,7 +60,7 @@ export async function collectFacts(instance: string, cgroupRoot: string | undefi
     }),
     features: Object.fromEntries(features.map(name => [name, probe(name)])) as Record<Feature, Outcome>,
     libbpf: find(libbpfVersion),
-    capabilities: effectiveCapabilities(readFileSync('/proc/self/status', 'utf8')),
+    capabilities: ownCapabilities(),
     bpffs: find(() => onBpffs('/sys/fs/bpf')),
     cgroupRoot: find(() => {
       const directory = cgroupRoot ?? findCgroupRoot()
@@ -92,12 +93,6 @@ function find<T>(look: () => T): Found<T> {
 }
 
 const messageOf = (reason: unknown): string => (reason instanceof Error ? reason.message : String(reason))
-
-/** From the text of /proc/<pid>/status. */
-export function effectiveCapabilities(status: string): bigint {
-  const digits = /^CapEff:\s*([0-9a-f]+)$/m.exec(status)?.[1]
-  return digits === undefined ? 0n : BigInt(`0x${digits}`)
-}
 
 /** From the text of /proc/<pid>/mountinfo: the type comes after a lone dash (proc(5)). */
 export const cgroupV1Mounts = (mountinfo: string): number =>
