@@ -94,6 +94,12 @@ test('a Service that does not fit is told, and its Node once for all', () => {
   assert.equal(it.after(5_000).length, 2)
 })
 
+test('what does not fit without being of a Service is told of the Node, and nothing of Services', () => {
+  const it = world()
+  const full = problem('network namespaces', '3 do not fit', 'CapacityExceeded')
+  assert.deepEqual(it.after(5_000, full), ['Warning CapacityExceeded Node/node-a: 3 do not fit'])
+})
+
 test('nothing is told of the end of a problem whose Service is gone', () => {
   const it = world()
   it.after(5_000, conflict)

@@ -113,7 +113,8 @@ export class ProblemEvents implements Disposable {
       const regarding = this.#regarding(where, reason)
       if (regarding === undefined) continue
       add(regarding, reason ?? 'InvalidField', field === '' ? message : `${field}: ${message}`)
-      if (reason === 'CapacityExceeded') add(this.#node(), reason, CAPACITY_NOTE)
+      if (reason === 'CapacityExceeded' && regarding.kind === 'Service')
+        add(this.#node(), reason, CAPACITY_NOTE)
     }
     return new Map(
       [...messages].map(([key, { regarding, reason, lines }]) => [
