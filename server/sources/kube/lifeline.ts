@@ -30,11 +30,13 @@ export class Lifeline {
   readonly #options: LifelineOptions
   #service: Item | undefined
   readonly #slices = new Map<string, Item>()
+  /** Slices of other Services whose key was one of ours: what is held of that goes first. */
+  readonly #others = new Map<string, Item>()
   #good: OwnService = nothing
   #held: Held = { ...nothing, what: 'nothing' }
   /** Lists that are being written: nothing else may be, meanwhile. */
   readonly #replacing = new Set<ReflectorTarget>()
-  /** Own objects as they have been written, by key. */
+  /** Own objects, and those others, as they have been written, by key. */
   readonly #written = new Map<string, Item>()
 
   constructor(options: LifelineOptions) {
@@ -55,52 +57,66 @@ export class Lifeline {
       replace: async items => await this.#replace(target, items),
       put: item => {
         const key = refKey(item.ref)
-        if (this.#note(item)) return this.#settle()
-        const wasOwn = this.#forget(key)
-        target.put(item)
-        if (wasOwn) this.#settle()
+        const own = this.#isOwn(item)
+        const isGuarded = this.#isGuarded(key)
+        if (!own && !isGuarded) return target.put(item)
+        // Something else may have had the key, and is to go.
+        if (!isGuarded) this.#written.set(key, { ...item, object: undefined })
+        this.#forget(key)
+        if (own) this.#note(item)
+        else this.#others.set(key, item)
+        this.#settle()
       },
       delete: ref => {
         const key = refKey(ref)
-        if (!this.#isSaid(key)) return target.delete(ref)
-        this.#unsay(key)
+        if (!this.#isGuarded(key)) return target.delete(ref)
+        this.#forget(key)
         this.#settle()
       },
     }
   }
 
-  /** Whether it is one of ours. */
-  #note(item: Item): boolean {
+  #isOwn({ ref, object }: Item): boolean {
+    return refKey(ref) === OWN_KEY || isOwnSlice(object)
+  }
+
+  #note(item: Item): void {
     const key = refKey(item.ref)
     if (key === OWN_KEY) this.#service = item
-    else if (isOwnSlice(item.object)) this.#slices.set(key, item)
-    else return false
-    return true
+    else this.#slices.set(key, item)
   }
 
-  #isSaid(key: string): boolean {
-    return (key === OWN_KEY && this.#service !== undefined) || this.#slices.has(key)
+  /** Something of ours has this key, or had it. */
+  #isGuarded(key: string): boolean {
+    const isSaid = key === OWN_KEY ? this.#service !== undefined : this.#slices.has(key)
+    return isSaid || this.#others.has(key) || this.#written.has(key)
   }
 
-  #unsay(key: string): void {
+  #forget(key: string): void {
     if (key === OWN_KEY) this.#service = undefined
-    else this.#slices.delete(key)
-  }
-
-  /** Something else has this key now. Whether it was ours. */
-  #forget(key: string): boolean {
-    const wasOwn = this.#slices.delete(key)
-    return this.#written.delete(key) || wasOwn
+    this.#slices.delete(key)
+    this.#others.delete(key)
   }
 
   async #replace(target: ReflectorTarget, items: ReadonlyMap<string, Item>): Promise<void> {
     if (target === this.#options.services) this.#service = undefined
-    else this.#slices.clear()
+    else {
+      this.#slices.clear()
+      this.#others.clear()
+    }
     const all = new Map(items)
-    for (const [key, item] of items) if (this.#note(item)) all.delete(key)
+    for (const [key, item] of items) {
+      if (!this.#isOwn(item)) continue
+      this.#note(item)
+      all.delete(key)
+    }
     this.#decide()
     const own = this.#wanted(target)
-    for (const [key, item] of own) all.set(key, item)
+    for (const [key, item] of own) {
+      const other = all.get(key)
+      if (other !== undefined) this.#others.set(key, other)
+      all.set(key, item)
+    }
     this.#replacing.add(target)
     await target.replace(all)
     this.#replacing.delete(target)
@@ -147,6 +163,7 @@ export class Lifeline {
       if (item !== undefined) wanted.set(OWN_KEY, item)
       return wanted
     }
+    for (const [key, item] of this.#others) wanted.set(key, item)
     for (const slice of slices) {
       const ref = { kind: slice.kind, namespace: slice.namespace, name: slice.name }
       wanted.set(refKey(ref), this.#item(ref, slice))
