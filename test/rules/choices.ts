@@ -24,7 +24,7 @@ export const NOTHING = [null, undefined] as const
 export const NAMESPACES = ['x', 'y'] as const
 /** Mostly the first: what is about one Service is to meet. */
 export const SERVICES = ['s1', 's1', 's1', 's2', 's2', 's3'] as const
-export const PORT_NAMES = ['http', 'http', '', 'dns'] as const
-export const PROTOCOLS = ['TCP', 'TCP', 'TCP', 'UDP', 'SCTP', ...NOTHING] as const
+export const PORT_NAMES = ['http', 'http', 'http', '', 'dns'] as const
+export const PROTOCOLS = ['TCP', 'TCP', 'TCP', 'TCP', 'UDP', 'SCTP', ...NOTHING] as const
 export const NODES = ['node-a', 'node-b', 'Node-A'] as const
 export const ZONES = ['z1', 'z2'] as const

@@ -134,7 +134,7 @@ export function slice(name: string, mood: Mood): fc.Arbitrary<RawEndpointSlice> 
   return mostly<'IPv4' | 'IPv6' | 'FQDN'>([9, 'IPv4'], [6, 'IPv6'], [1, 'FQDN']).chain(addressType =>
     fc
       .record({
-        namespace: mostly([5, NAMESPACES[0]], [1, NAMESPACES[1]]),
+        namespace: mostly([9, NAMESPACES[0]], [1, NAMESPACES[1]]),
         labels,
         ports: slicePorts,
         endpoints: mostly<RawEndpoint[] | null | undefined>(
