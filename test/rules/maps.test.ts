@@ -16,7 +16,7 @@ import { restate } from './restated.ts'
 import type { Departure } from './restated-endpoints.ts'
 
 const { KPNG_RULES_RUNS, KPNG_RULES_SEED, KPNG_RULES_PATH } = process.env
-const numRuns = Math.ceil(Number(KPNG_RULES_RUNS ?? 800) / 4)
+const numRuns = Math.ceil(Number(KPNG_RULES_RUNS ?? 1000) / 4)
 const seed = Number(KPNG_RULES_SEED ?? Date.now() % 1e9)
 
 const DEPARTURES: ReadonlySet<Departure> = new Set<Departure>(['bad endpoint addresses are skipped'])

@@ -1,7 +1,7 @@
 /**
  * Our rows for a node against the rules said once more (restated.ts), for random objects and random histories.
  *
- *   KPNG_RULES_RUNS   how many random clusters, and a tenth as many histories. Default 800
+ *   KPNG_RULES_RUNS   how many random clusters, and a tenth as many histories. Default 1000
  *   KPNG_RULES_SEED, KPNG_RULES_PATH   what a failure prints, to see it again
  */
 import assert from 'node:assert/strict'
@@ -17,7 +17,7 @@ import type { Departure } from './restated-endpoints.ts'
 import { viewedHealth, viewedNode, viewedPorts } from './stated-by-views.ts'
 
 const { KPNG_RULES_RUNS, KPNG_RULES_SEED, KPNG_RULES_PATH } = process.env
-const runs = Number(KPNG_RULES_RUNS ?? 800)
+const runs = Number(KPNG_RULES_RUNS ?? 1000)
 const seed = Number(KPNG_RULES_SEED ?? Date.now() % 1e9)
 
 const DEPARTURES: ReadonlySet<Departure> = new Set<Departure>([
@@ -124,7 +124,7 @@ describe(`the rules said once more (seed ${seed})`, () => {
     )
     const never = rarest.filter(([, count]) => count === 0).map(([branch]): Branch => branch)
     // Of so many clusters each branch is gone in ten or more.
-    if (KPNG_RULES_PATH === undefined && runs >= 800) assert.deepEqual(never, [])
+    if (KPNG_RULES_PATH === undefined && runs >= 1000) assert.deepEqual(never, [])
   })
 
   it('[KP-1.17 KP-2.11] any history of a cluster: at each look as if its objects had always been as they are', async () => {
