@@ -126,7 +126,11 @@ struct backend6 {
 	__u16 flags;
 };
 
-/* Asked once after a frontend miss. Written by U. Never holds a loopback address. */
+/*
+ * Asked after a frontend miss, and outside of the ServiceCIDRs before the frontend. Written by U, the address of a
+ * frontend before that and deleted after it. Never holds a loopback address. Full: an address that does not fit is
+ * served in a ServiceCIDR only.
+ */
 enum addr_flag {
 	ADDR_CLUSTER_IP = 1, /* another port of a ClusterIP is refused */
 	ADDR_EXTERNAL = 2, /* externalIP or LoadBalancer VIP: another port is none of our business */

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import type { Program } from '@kpng/ebpf'
 import { AddrFlag, Reason, type SelectTest, Version } from '../bindings.gen.ts'
-import { mapped } from './testing/address.ts'
+import { ipv4, mapped } from './testing/address.ts'
 import { ask as askProgram } from './testing/ask.ts'
 import { assertUniform } from './testing/assert-uniform.ts'
 import { protocols, TestDatapath, type TestService } from './testing/datapath.ts'
@@ -106,6 +106,25 @@ test('[KP-4.11 KP-4.13 KP-4.14 KP-5.6] a miss: the address decides', () => {
   assert.equal(ask('192.0.2.2', 80).reason, Reason.NOT_A_SERVICE)
   for (const local of ['127.0.0.1', '127.9.9.9', '0.0.0.0', '::1', '::'])
     assert.equal(ask(local, 30000).reason, Reason.NOT_A_SERVICE, local)
+})
+
+test('[KP-4.12] outside of the ServiceCIDRs a Service is found by its address, inside without', () => {
+  const none = { cidr4Count: 0, cidr6Count: 0, cidr4: [], cidr6: [] }
+  const known = datapath.service({ vips: ['192.0.2.6#80'], backends: ['10.1.0.1#80'] })
+  const inside = datapath.service({ vips: ['10.97.0.1#80'], backends: ['10.1.0.1#80'] })
+  datapath.addr4.delete(ipv4('10.97.0.1'))
+  assert.equal(ask('192.0.2.6', 80).servicePort, known.servicePort)
+  assert.equal(ask('10.97.0.1', 80).reason, Reason.NOT_A_SERVICE)
+  const cidr4 = [{ addr: ipv4('10.97.0.0'), mask: 0xffff0000 }]
+  datapath.cfg.update(0, { ...none, cidr4Count: 1, cidr4 })
+  try {
+    assert.equal(ask('10.97.0.1', 80).servicePort, inside.servicePort)
+    assert.equal(ask('10.97.0.2', 80).reason, Reason.UNALLOCATED)
+    assert.equal(ask('192.0.2.6', 80).servicePort, known.servicePort)
+    assert.equal(ask('192.0.2.7', 80).reason, Reason.NOT_A_SERVICE)
+  } finally {
+    datapath.cfg.update(0, none)
+  }
 })
 
 test('[KP-4.0] an address and port of a Service comes before the NodePort of that number', () => {

@@ -7,7 +7,7 @@
 #include "consts.h"
 #include "maps.h"
 #include "select.h"
-#include "source.h"
+#include "socket_source.h"
 #include "tcp_record.h"
 #include "udp_flow.h"
 #include "verdict.h"

@@ -83,7 +83,7 @@ export function serviceProblems(tables: Tables): Problem[] {
     if (error !== undefined) problems.push(error)
   }
   for (const address of tables.addresses.unfit) {
-    const message = `${address} does not fit: other ports of it are let through instead of refused`
+    const message = `${address} does not fit: it is served in a ServiceCIDR only, and other ports of it are let through`
     for (const where of tables.wantedAddresses.owners(address))
       problems.push({ where, field: '', message, reason: 'CapacityExceeded' })
   }

@@ -156,6 +156,12 @@ export class TestDatapath implements Disposable {
     else this.addr4.update(ipv4(address), { flags })
   }
 
+  /** As the agent does before each frontend; says nothing of other ports. */
+  makeKnown(address: string): void {
+    const known = isIpv6(address) ? this.addr6.lookup(mapped(address)) : this.addr4.lookup(ipv4(address))
+    if (known === undefined) this.setAddress(address, gen.AddrFlag.EXTERNAL)
+  }
+
   #sourceKey(service: TestService, range: string) {
     const [address = '', bits = ''] = range.split('/')
     const key = { prefixLength: 32 + Number(bits), servicePort: service.servicePort }
@@ -327,6 +333,8 @@ export class TestService {
       algorithm: 0,
       maglev: 0,
     }
+    const { address } = split(vip)
+    if (address !== '*') this.#datapath.makeKnown(address)
     for (const { address, port, proto } of this.#frontends(vip)) {
       if (this.ipv6) this.#datapath.svc6.update({ addr: mapped(address), port, proto, scope: 0 }, value)
       else this.#datapath.svc4.update({ addr: ipv4(address), port, proto, scope: 0 }, value)

@@ -28,19 +28,26 @@ export type Answer =
  * is who connects; without it, one who may.
  */
 export function lookup(maps: FakeMaps, place: FrontendPlace, source?: string): Answer {
-  const direct = frontendOf(maps, place)
+  const isInside = inServiceCidr(maps, place.address)
+  const flags = flagsOf(maps, place.address)
+  const mayServe = isInside || (flags & (AddrFlag.CLUSTER_IP | AddrFlag.EXTERNAL)) !== 0
+  const direct = mayServe ? frontendOf(maps, place) : undefined
   if (direct !== undefined) {
     const checks = (direct.flags & SvcFlag.SOURCE_RANGES) !== 0
     if (source !== undefined && checks && !isAllowed(maps, direct.servicePort, source))
       return { verdict: 'SOURCE_BLOCKED' }
     return listOf(maps, place, direct)
   }
-  const flags = flagsOf(maps, place.address)
-  if (flags === 0) return { verdict: inServiceCidr(maps, place.address) ? 'UNALLOCATED' : 'NOT_A_SERVICE' }
+  // What is asked for by its NodePort alone has no address.
+  if (place.address === '') return answerOf(maps, place, frontendOf(maps, place))
+  if (flags === 0) return { verdict: isInside ? 'UNALLOCATED' : 'NOT_A_SERVICE' }
   const nodePort = (flags & AddrFlag.NODE) !== 0 ? frontendOf(maps, { ...place, address: '' }) : undefined
   if (nodePort !== undefined) return listOf(maps, place, nodePort)
   return { verdict: (flags & AddrFlag.CLUSTER_IP) !== 0 ? 'UNKNOWN_PORT' : 'NOT_A_SERVICE' }
 }
+
+const answerOf = (maps: FakeMaps, place: FrontendPlace, value: SvcValue | undefined): Answer =>
+  value === undefined ? { verdict: 'NOT_A_SERVICE' } : listOf(maps, place, value)
 
 const frontendOf = (maps: FakeMaps, place: FrontendPlace): SvcValue | undefined =>
   place.family === 'IPv4' ? maps.svc4.lookup(svc4KeyOf(place)) : maps.svc6.lookup(svc6KeyOf(place))
