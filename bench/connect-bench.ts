@@ -4,7 +4,7 @@ import { cpus, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { enableStats, openPinnedLink, openProgramById } from '@kpng/ebpf'
 import { TestHost } from '../test/e2e/agent.ts'
-import { endpointSlice, node, service } from '../test/e2e/manifests.ts'
+import { endpointSlice, node, service, serviceCIDR } from '../test/e2e/manifests.ts'
 import { type Report, ratio } from './report.ts'
 
 const backend = '10.180.0.1'
@@ -12,6 +12,7 @@ const vip = '10.96.0.1'
 
 const cluster = (services: number): unknown[] => [
   node('node-a', ['192.168.79.1']),
+  serviceCIDR('10.96.0.0/16'),
   ...Array.from({ length: services }, (_, index) => {
     const name = `s${index}`
     const clusterIP = `10.96.${Math.floor((index + 1) / 256)}.${(index + 1) % 256}`

@@ -1,6 +1,7 @@
 import { parseArgs } from 'node:util'
 import { connectBench } from './connect-bench.ts'
 import { connectCompared } from './connect-compared.ts'
+import { coreBench } from './core-bench.ts'
 import { kubeBench } from './kube-bench.ts'
 import { type Report, saveReport } from './report.ts'
 import { scaleBench } from './scale-bench.ts'
@@ -29,6 +30,7 @@ const endpoints = Number(values.endpoints)
 const changes = Number(values.changes)
 
 const benches: Readonly<Record<string, () => Promise<Report>>> = {
+  core: () => coreBench(Number(values.rounds)),
   connect: () => connectBench(Number(values.rounds), Number(values.burst)),
   'connect-compared': () =>
     connectCompared({
