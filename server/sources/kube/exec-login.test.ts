@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { test } from 'node:test'
+import { mock, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { ApiFailure } from './api-failure.ts'
 import type { ClusterAccess } from './cluster-access.ts'
@@ -36,7 +36,7 @@ class Plugin implements Disposable {
   }
 
   login(more: { timeoutMs?: number; provideClusterInfo?: boolean; command?: string } = {}): ExecLogin {
-    const { timeoutMs = 5000, provideClusterInfo = false, command = this.command } = more
+    const { timeoutMs = 60_000, provideClusterInfo = false, command = this.command } = more
     const plugin = {
       ...{ apiVersion, command, args: ['get', 'token'], env: [{ name: 'AUDIENCE', value: 'x' }] },
       ...{ installHint: 'get it from the shop', provideClusterInfo },
@@ -50,7 +50,6 @@ class Plugin implements Disposable {
 }
 
 const says = (status: object) => `echo '${JSON.stringify({ apiVersion, kind: 'ExecCredential', status })}'`
-const inMs = (ms: number) => new Date(Date.now() + ms).toISOString()
 
 /** The message of the failure. */
 async function failure(login: ExecLogin): Promise<string> {
@@ -77,15 +76,22 @@ test('a token without an end is asked for once, until it is refused', async () =
 })
 
 test('a token that has expired is asked for again', async () => {
-  using plugin = new Plugin(says({ token: 'first', expirationTimestamp: inMs(300) }))
-  using login = plugin.login()
-  assert.equal((await login.current()).token, 'first')
-  plugin.write(says({ token: 'second', expirationTimestamp: inMs(3_600_000) }))
-  assert.equal((await login.current()).token, 'first')
-  await sleep(350)
-  assert.equal((await login.current()).token, 'second')
-  assert.equal((await login.current()).token, 'second')
-  assert.equal(plugin.runs, 2)
+  const until = Date.UTC(2030, 0, 1)
+  mock.timers.enable({ apis: ['Date'], now: until - 60_000 })
+  try {
+    using plugin = new Plugin(says({ token: 'first', expirationTimestamp: '2030-01-01T00:00:00Z' }))
+    using login = plugin.login()
+    assert.equal((await login.current()).token, 'first')
+    plugin.write(says({ token: 'second', expirationTimestamp: '2030-01-01T01:00:00Z' }))
+    mock.timers.setTime(until - 1)
+    assert.equal((await login.current()).token, 'first')
+    mock.timers.setTime(until)
+    assert.equal((await login.current()).token, 'second')
+    assert.equal((await login.current()).token, 'second')
+    assert.equal(plugin.runs, 2)
+  } finally {
+    mock.timers.reset()
+  }
 })
 
 test('a client certificate', async () => {

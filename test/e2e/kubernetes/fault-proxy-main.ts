@@ -7,6 +7,7 @@ import { readFileSync } from 'node:fs'
 import type { IncomingMessage } from 'node:http'
 import { createSecureServer, type Http2ServerRequest, type Http2ServerResponse } from 'node:http2'
 import { request as ask } from 'node:https'
+import type { Socket } from 'node:net'
 import { createInterface } from 'node:readline'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { cert, key } from '../../../server/sources/kube/testing/certificate.ts'
@@ -24,6 +25,8 @@ export interface FaultCommand {
   readonly cut?: true
   /** Answers that are open now say nothing any more, and do not end. */
   readonly mute?: true
+  /** false: every connection is cut, and nobody gets another one before it is true again. */
+  readonly listen?: boolean
 }
 
 export interface FaultCounts {
@@ -114,13 +117,29 @@ const server = createSecureServer({ cert, key }, async (request, response) => {
     open.delete(here)
   }
 })
-server.listen(Number(port), '127.0.0.1')
+const sockets = new Set<Socket>()
+server.on('connection', (socket: Socket) => {
+  sockets.add(socket)
+  socket.on('close', () => sockets.delete(socket))
+})
+
+async function listen(wanted: boolean): Promise<void> {
+  if (wanted === server.listening) return
+  const { promise, resolve } = Promise.withResolvers<void>()
+  if (wanted) server.listen(Number(port), '127.0.0.1', resolve)
+  else server.close(() => resolve())
+  if (!wanted) for (const socket of sockets) socket.destroy()
+  await promise
+}
+
+await listen(true)
 
 for await (const line of createInterface({ input: process.stdin })) {
-  const { cut, mute, ...others } = JSON.parse(line) as FaultCommand
+  const { cut, mute, listen: wanted, ...others } = JSON.parse(line) as FaultCommand
   Object.assign(settings, others)
   if (cut) for (const it of open) if (it.isWatch) it.fault = 'cut'
   if (mute) for (const it of open) it.fault = 'mute'
+  if (wanted !== undefined) await listen(wanted)
   process.stdout.write(`${JSON.stringify(counts satisfies FaultCounts)}\n`)
 }
 process.exit()
