@@ -139,11 +139,16 @@ test('bad usage is exit code 2, what is not there is 1', async () => {
     ['probe', '--name', 'No_Name', ...from, ...to],
     ['exec', '--name', name],
     ['exec', '--name', name, 'node/nobody', '--', 'true'],
+    ['up', '--name', name, '--state', manifests, '--source', 'cloud'],
+    ['kubectl', '--name', name],
     ['nonsense'],
   ]
   for (const args of bad) assert.equal((await run(args)).code, 2, args.join(' '))
   assert.equal((await run(['probe', '--name', `${name}x`, ...from, ...to])).code, 1)
   assert.equal((await run(['apply', '--name', `${name}x`, '--state', manifests])).code, 1)
+  const withoutApi = await run(['kubectl', '--name', name, '--', 'get', 'nodes'])
+  assert.equal(withoutApi.code, 1)
+  assert.match(withoutApi.stderr, /has no API server: kpng lab up --source kube makes one/)
 })
 
 test('ls shows the lab; down of one that is not there is no failure', async () => {

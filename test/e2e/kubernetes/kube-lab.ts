@@ -86,10 +86,9 @@ export class KubeLab implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await using lab = this.lab
+    await using _lab = this.lab
     for (const clients of this.#clients.values()) await clients[Symbol.asyncDispose]()
     await this.api.close()
-    void lab
   }
 }
 
