@@ -29,6 +29,7 @@ export function parityPage(parity: Parity, tests: TestsByRule): string {
     `${parity.same.map(line => `- ${line}`).join('\n')}\n`,
     '## The rules\n',
     'A test that proves a rule names it: `[KP-3.2]` at the beginning of its name. *must* and *should* say how much a cluster depends on it; *mode* is a rule of the iptables or nftables it is made with. "Not at the socket" is what concerns only packets on their way through the node.\n',
+    '`test/rules` says the rules of selection once more, in the plainest way and apart from the code that it checks, and compares for random clusters; `hack/rules-oracle` compares it with what the nftables rules of kube-proxy itself do.\n',
     counts(parity, tests),
     ...parity.sections.flatMap(({ section, title, rules }) => [
       `### ${section} ${title}\n`,
