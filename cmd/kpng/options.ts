@@ -117,6 +117,8 @@ export function agentOptions(command: Command): Command {
     )
     .optionsGroup('API server:')
   kubeProxy('API server')
+  command.optionsGroup('Connection tracking, set only where given:')
+  kubeProxy('Connection tracking')
   const others = (proxyFlags as readonly ProxyFlag[]).filter(flag => flag.group === undefined)
   for (const flag of others) command.addOption(proxyOption(flag).hideHelp())
   return command.configureHelp({ showGlobalOptions: true }).addHelpText('after', () => {

@@ -153,3 +153,16 @@ test('settings carry the file as it was read, for what changes later', () => {
     ['mode'],
   )
 })
+
+test('of connection tracking only what a flag or the file gives is set', () => {
+  const names = (settings: { kernelSettings: readonly { path: string }[] }) =>
+    settings.kernelSettings.map(({ path }) => path.replace(/.*\//, ''))
+  assert.deepEqual(names(agentSettings(flags)), [])
+  assert.deepEqual(
+    names(settingsWith(`${head}conntrack: {tcpCloseWaitTimeout: 1h0m0s, maxPerCore: null}\n`)),
+    ['nf_conntrack_tcp_timeout_close_wait'],
+  )
+  assert.deepEqual(names(agentSettings({ ...flags, conntrackTcpTimeoutEstablished: '2h' })), [
+    'nf_conntrack_tcp_timeout_established',
+  ])
+})

@@ -1,9 +1,10 @@
-import { hostname } from 'node:os'
+import { availableParallelism, hostname } from 'node:os'
 import { canonicalCIDR, canonicalIP, KpngError, type Problem } from '@kpng/api'
 import type { Sizes } from '@kpng/backend-ebpf'
 import { stringify } from 'yaml'
 import type { AgentFlags } from '../options.ts'
 import type { AgentConfiguration } from './configuration/agent-fields.ts'
+import type { Settings } from './configuration/document.ts'
 import {
   type EffectiveConfiguration,
   effectiveConfiguration,
@@ -12,6 +13,7 @@ import { printValues } from './configuration/fields.ts'
 import { kubeProxyFields } from './configuration/kube-proxy-fields.ts'
 import { readConfigurationFile } from './configuration/read-configuration.ts'
 import { masqueradeSection, periodSection } from './configuration/validate.ts'
+import { conntrackSettings, type KernelSetting } from './conntrack-sysctls.ts'
 import { levelOfVerbosity } from './logger.ts'
 
 /** Where a server listens. */
@@ -52,6 +54,8 @@ export interface AgentSettings {
   readonly initOnly: boolean
   /** undefined: left as it is. */
   readonly oomScoreAdj: number | undefined
+  /** What the user asks of the kernel's connection tracking. */
+  readonly kernelSettings: readonly KernelSetting[]
   /** --config. */
   readonly configurationFile: ConfigurationFile | undefined
   /** What was set and has no effect, to be told once. */
@@ -118,6 +122,11 @@ export function agentSettings(flags: AgentFlags, options: SettingsOptions = {}):
     logLevel: logLevel(flags, configuration),
     initOnly: flags.initOnly === true,
     oomScoreAdj: options.ofCluster === true || oomScoreIsSet ? kubeProxy.oomScoreAdj : undefined,
+    kernelSettings: conntrackSettings(
+      kubeProxy.conntrack,
+      givenIn(settings, 'kubeProxy.conntrack', kubeProxy.conntrack),
+      availableParallelism(),
+    ),
     configurationFile: file,
     warnings,
     verbosity: kubeProxy.logging.verbosity,
@@ -142,6 +151,10 @@ export function agentSettings(flags: AgentFlags, options: SettingsOptions = {}):
     configuration: printValues(kubeProxyFields, kubeProxy),
   }
 }
+
+/** The fields of a section that a flag or the file has. */
+const givenIn = <T extends object>(settings: Settings, path: string, section: T): ReadonlySet<keyof T> =>
+  new Set((Object.keys(section) as (keyof T & string)[]).filter(name => settings.has(`${path}.${name}`)))
 
 function effective(flags: AgentFlags, file: ConfigurationFile | undefined): EffectiveConfiguration {
   const { cgroupRoot, socketRecord, protectNodePorts, logLevel } = flags

@@ -4,6 +4,7 @@ import { version } from '../version.ts'
 import type { AgentSettings } from './agent-settings.ts'
 import { checkFamilies } from './check-families.ts'
 import { describeMistake } from './configuration/describe-mistake.ts'
+import { applyKernelSettings } from './conntrack-sysctls.ts'
 import { setOomScoreAdj } from './oom-score.ts'
 
 /** So long kube-proxy waits for its Node to have addresses. */
@@ -42,6 +43,11 @@ export class StartLog implements Disposable {
     else logger.info({ ipFamily: this.#families[0] }, 'kpng running in single-stack mode')
     const failure = oomScoreAdj === undefined ? undefined : setOomScoreAdj(oomScoreAdj)
     if (failure !== undefined) logger.debug({ oomScoreAdj, err: failure }, 'Failed to apply OOMScore')
+    for (const { setting, error } of applyKernelSettings(this.#settings.kernelSettings)) {
+      const { path, value } = setting
+      if (error === undefined) logger.info({ path, value }, 'Set sysctl')
+      else logger.warn({ path, value, err: String(error) }, 'Failed to set sysctl')
+    }
     this.#timer = setTimeout(() => this.#noAddress(), nodeWithinMs).unref()
   }
 

@@ -295,9 +295,8 @@ test('[KP-10.1.2 KP-10.2.1] --iptables-sync-period serves nftables too, but not 
 })
 
 test('a field without effect that is not its default is named once, with the reason', () => {
-  assert.deepEqual(warnings('iptables: {masqueradeBit: 15}\nconntrack: {min: 131072, maxPerCore: 0}\n'), [
+  assert.deepEqual(warnings('iptables: {masqueradeBit: 15}\nnftables: {masqueradeBit: 14}\n'), [
     'c.yaml:3:12: iptables.masqueradeBit: has no effect: no packet is marked: masquerading is decided for each connection',
-    'c.yaml:4:26: conntrack.maxPerCore: has no effect: connection tracking is left as it is: sockets are translated before there are packets',
   ])
 })
 
@@ -305,13 +304,11 @@ test('[KP-10.2.1] a flag without effect is named once, with the reason, whatever
   const proxy = {
     proxyMode: 'nftables',
     iptablesMinSyncPeriod: '1s',
-    conntrackMin: '131072',
     bootIdFile: '/x',
   }
   assert.deepEqual(warnings('', { proxy }), [
     '--proxy-mode: has no effect: there is one datapath, with the rules of mode nftables; the mode says whose masqueradeAll and periods count',
     '--iptables-min-sync-period: has no effect: changes are written at once, in batches of some milliseconds',
-    '--conntrack-min: has no effect: connection tracking is left as it is: sockets are translated before there are packets',
     '--boot-id-file: has no effect: kube-proxy does not use it either',
   ])
 })

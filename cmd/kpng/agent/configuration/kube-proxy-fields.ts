@@ -17,8 +17,8 @@ import {
 const does = (text: string): Effect => ({ does: text })
 const unused = (text: string): Effect => ({ unused: text })
 
-const CONNTRACK = unused(
-  'connection tracking is left as it is: sockets are translated before there are packets',
+const CONNTRACK = does(
+  'set in the kernel’s connection tracking when the agent starts, only where it is given',
 )
 const KIND = does('what the document is')
 const MARK = unused('no packet is marked: masquerading is decided for each connection')

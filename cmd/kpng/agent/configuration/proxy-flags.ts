@@ -1,7 +1,12 @@
 import type { KubeProxyPath } from './kube-proxy-fields.ts'
 
 /** Where `--help` lists a flag. */
-export type FlagGroup = 'Node' | 'Health, metrics and log' | 'API server' | 'NodePorts and masquerading'
+export type FlagGroup =
+  | 'Node'
+  | 'Health, metrics and log'
+  | 'API server'
+  | 'Connection tracking'
+  | 'NodePorts and masquerading'
 
 export interface ProxyFlag {
   /** Without the dashes. */
@@ -171,17 +176,54 @@ export const proxyFlags = [
   { name: 'ipvs-tcp-timeout', value: '<time>', path: 'ipvs.tcpTimeout' },
   { name: 'ipvs-tcpfin-timeout', value: '<time>', path: 'ipvs.tcpFinTimeout' },
   { name: 'ipvs-udp-timeout', value: '<time>', path: 'ipvs.udpTimeout' },
-  { name: 'conntrack-max-per-core', value: '<n>', path: 'conntrack.maxPerCore' },
-  { name: 'conntrack-min', value: '<n>', path: 'conntrack.min' },
+  {
+    name: 'conntrack-max-per-core',
+    value: '<n>',
+    path: 'conntrack.maxPerCore',
+    group: 'Connection tracking',
+    help: 'connections tracked at most, for each processor',
+  },
+  {
+    name: 'conntrack-min',
+    value: '<n>',
+    path: 'conntrack.min',
+    group: 'Connection tracking',
+    help: 'connections tracked at most, whatever the processors',
+  },
   {
     name: 'conntrack-tcp-timeout-established',
     value: '<time>',
     path: 'conntrack.tcpEstablishedTimeout',
+    group: 'Connection tracking',
+    help: 'how long an established connection is remembered',
   },
-  { name: 'conntrack-tcp-timeout-close-wait', value: '<time>', path: 'conntrack.tcpCloseWaitTimeout' },
-  { name: 'conntrack-tcp-be-liberal', path: 'conntrack.tcpBeLiberal' },
-  { name: 'conntrack-udp-timeout', value: '<time>', path: 'conntrack.udpTimeout' },
-  { name: 'conntrack-udp-timeout-stream', value: '<time>', path: 'conntrack.udpStreamTimeout' },
+  {
+    name: 'conntrack-tcp-timeout-close-wait',
+    value: '<time>',
+    path: 'conntrack.tcpCloseWaitTimeout',
+    group: 'Connection tracking',
+    help: 'how long one is that only one side has closed',
+  },
+  {
+    name: 'conntrack-tcp-be-liberal',
+    path: 'conntrack.tcpBeLiberal',
+    group: 'Connection tracking',
+    help: 'packets out of window are not invalid',
+  },
+  {
+    name: 'conntrack-udp-timeout',
+    value: '<time>',
+    path: 'conntrack.udpTimeout',
+    group: 'Connection tracking',
+    help: 'how long a UDP flow without answer is remembered',
+  },
+  {
+    name: 'conntrack-udp-timeout-stream',
+    value: '<time>',
+    path: 'conntrack.udpStreamTimeout',
+    group: 'Connection tracking',
+    help: 'how long a UDP flow with answers is',
+  },
   { name: 'logging-format', value: '<format>', path: 'logging.format' },
   { name: 'log-flush-frequency', value: '<time>', path: 'logging.flushFrequency' },
   { name: 'vmodule', value: '<levels>', path: 'logging.vmodule', list: true },
