@@ -7,7 +7,7 @@ C_SOURCES = $(shell git ls-files '*.c' '*.h')
 
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
-.PHONY: help demo test check quick format bytecode bindings parity bench leaks fresh clean setup setup-build setup-node root
+.PHONY: help demo test check quick format bytecode bindings parity kubernetes bench proof leaks fresh clean setup setup-build setup-node root
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -44,6 +44,9 @@ kubernetes: setup-build ## build the API server, etcd and kubectl that tests and
 
 bench: setup ## measure, into bench/results (needs root)
 	@$(NODE) bench/main.ts
+
+proof: setup ## the tests that are cut short in make test, at full length: some minutes (needs root)
+	@KPNG_PROOF=1 $(NODE) --test --test-concurrency=1 test/e2e/never-failed/*.test.ts
 
 leaks: setup-node ## list what was left behind on this machine: must be none (needs root)
 	@$(NODE) hack/leaks/main.ts

@@ -6,20 +6,8 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { kpngOk } from './lab.ts'
 import { startLoad } from './load.ts'
 import { endpointSlice, service, serviceCIDR } from './manifests.ts'
+import { type Random, randomFrom, seedOfRun } from './random.ts'
 import { Stage } from './stage.ts'
-
-type Random = (below: number) => number
-
-/** Mulberry32: the same numbers for the same seed. */
-function randomFrom(seed: number): Random {
-  let state = seed
-  return below => {
-    state = (state + 0x6d2b79f5) | 0
-    let t = Math.imul(state ^ (state >>> 15), 1 | state)
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t
-    return Math.floor((((t ^ (t >>> 14)) >>> 0) / 2 ** 32) * below)
-  }
-}
 
 const stablePods = ['10.180.0.1', '10.180.0.2']
 const stable = [
@@ -102,7 +90,7 @@ async function meaning(instance: string): Promise<readonly string[]> {
 }
 
 test('[KP-6.5] kill -9 at random moments of a storm of changes: a stable Service fails nobody, and the maps end as of a fresh agent', async t => {
-  const seed = Number(process.env.KPNG_SEED ?? Math.floor(Math.random() * 2 ** 31))
+  const seed = seedOfRun()
   t.diagnostic(`KPNG_SEED=${seed}`)
   const random = randomFrom(seed)
   await using stage = await Stage.up({ pods: stablePods })
