@@ -186,6 +186,31 @@ for (const code of ['forbidden', 'unsupported', 'absent']) {
   })
 }
 
+test('an Event that is told again while the server refuses it holds up no other', async () => {
+  using it = world()
+  it.api.hold()
+  it.recorder.event(service('a'))
+  await it.advance(0)
+  it.recorder.event(service('a'))
+  it.recorder.event(service('b'))
+  it.api.failures.push({ code: 'forbidden' })
+  it.api.release()
+  await it.advance(1_000)
+  assert.deepEqual(it.api.told(), ['CapacityExceeded b ×1'])
+  assert.equal(it.recorder.counts.waiting, 0)
+})
+
+test('an Event that the server takes its time for is not made twice', async () => {
+  using it = world()
+  it.api.hold()
+  it.recorder.event(service('a'))
+  await it.advance(7 * MINUTE_MS)
+  it.api.release()
+  await it.advance(1_000)
+  assert.deepEqual(it.api.requests, ['create good'])
+  assert.deepEqual(it.recorder.counts, { written: 1, dropped: 0, failed: 0, waiting: 0 })
+})
+
 test('an Event that was removed meanwhile is made again, with its count', async () => {
   using it = world()
   it.recorder.event(service('a'))
@@ -254,6 +279,22 @@ test('settled waits until all is written, but not for ever', async () => {
   assert.equal(over, false)
   await it.advance(2_000)
   await late
+})
+
+test('settled waits for what is being written', async () => {
+  using it = world()
+  it.api.hold()
+  it.recorder.event(service('a'))
+  await it.advance(0)
+  let over = false
+  const settled = it.recorder.settled(5_000).then(() => {
+    over = true
+  })
+  await it.advance(1_000)
+  assert.equal(over, false)
+  it.api.release()
+  await settled
+  assert.equal(it.api.events.size, 1)
 })
 
 test('after its end nothing is written and nothing waits', async () => {

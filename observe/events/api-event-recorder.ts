@@ -155,7 +155,7 @@ export class ApiEventRecorder implements EventRecorder, Disposable {
 
   /** Resolves when all that was told is written or dropped, or after so long: for a process that is about to end. */
   async settled(withinMs: number): Promise<void> {
-    if (this.#queue.size === 0 || this.#disposed) return
+    if ((this.#queue.size === 0 && !this.#writing) || this.#disposed) return
     const { promise, resolve } = Promise.withResolvers<void>()
     this.#waiting.add(resolve)
     using _timer = this.#clock.after(withinMs, resolve)
@@ -214,7 +214,10 @@ export class ApiEventRecorder implements EventRecorder, Disposable {
     row.writtenCount = count
     row.writtenMs = this.#clock.wallMs()
     row.attempts = 0
-    if (row.count >= 2 && row.writtenCount < 2) this.#queue.add(eventKey(identity.input))
+    const key = eventKey(identity.input)
+    if (row.count >= 2 && row.writtenCount < 2) this.#queue.add(key)
+    // It may have been put back meanwhile, with nothing more to say.
+    if (row.count === row.writtenCount) this.#queue.delete(key)
   }
 
   #afterFailure(key: string, row: Row, reason: unknown): void {
@@ -231,6 +234,8 @@ export class ApiEventRecorder implements EventRecorder, Disposable {
     if (done) return
     if (hopeless || row.attempts >= this.#options.maxAttempts) {
       this.#rows.delete(key)
+      // Told again while the server had it: that is not tried either.
+      this.#queue.delete(key)
       this.#dropped++
       this.#options.logger.warn(
         { event: `${namespace}/${name}`, err: message },

@@ -20,8 +20,22 @@ export class FakeEventApi implements EventApi {
   readonly failures: (object | undefined)[] = []
   /** The next requests are carried out, and then fail all the same: their answers are lost. */
   lost = 0
+  #held = Promise.resolve()
+  #release: () => void = () => {}
+
+  /** From now on it answers nobody. */
+  hold(): void {
+    const { promise, resolve } = Promise.withResolvers<void>()
+    this.#held = promise
+    this.#release = resolve
+  }
+
+  release(): void {
+    this.#release()
+  }
 
   async create(path: string, object: unknown): Promise<unknown> {
+    await this.#held
     const event = object as FakeEvent
     const at = `${path}/${event.metadata.name}`
     this.#begin('create', this.events.has(at) ? { code: 'conflict' } : undefined)
@@ -30,6 +44,7 @@ export class FakeEventApi implements EventApi {
   }
 
   async patch(path: string, patch: unknown): Promise<unknown> {
+    await this.#held
     const event = this.events.get(path)
     this.#begin('patch', event === undefined ? { code: 'absent' } : undefined)
     this.events.set(path, { ...(event as FakeEvent), ...(patch as object) })
