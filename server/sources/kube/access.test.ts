@@ -15,7 +15,9 @@ import { FakeApi } from './testing/fake-api.ts'
 import { ForwardProxy } from './testing/forward-proxy.ts'
 import { serviceJson } from './testing/objects.ts'
 import { OidcIssuer } from './testing/oidc-issuer.ts'
+import { FakeServer } from './testing/serve.ts'
 import { Wired } from './testing/wired.ts'
+import { UndiciTransport } from './undici-transport.ts'
 
 const web = serviceJson('web', 1)
 const db = serviceJson('db', 2)
@@ -151,6 +153,46 @@ test('OIDC: a token that has not expired is used as it is, one that has is refre
   assert.equal(tokens.size, 1)
   const [, claims = ''] = [...tokens][0]?.split('.') ?? []
   assert.equal(JSON.parse(Buffer.from(claims, 'base64url').toString()).serial, 1)
+})
+
+test('OIDC: a token that is about to expire is refreshed, and so is one that the server refuses', async () => {
+  await using issuer = await OidcIssuer.listen()
+  const config = {
+    'client-id': 'kpng',
+    'refresh-token': 'refresh-0',
+    'idp-issuer-url': issuer.url,
+    'idp-certificate-authority-data': Buffer.from(cert).toString('base64'),
+  }
+  const ask = { path: '/', query: {}, gzip: false }
+  for (const [expiresInS, refuses, serials] of [
+    [5, false, [0, 1, 1]],
+    [3600, false, [0, 0, 0]],
+    [3600, true, [0, 1, 2]],
+  ] as const) {
+    issuer.refreshed.length = 0
+    const login: LoginSource = {
+      kind: 'oidc',
+      user: 'jane',
+      config: { ...config, 'id-token': issuer.idToken(0, expiresInS) },
+    }
+    const seen: number[] = []
+    const server = await FakeServer.listen(webApi(), {
+      authorized: ({ authorization = '' }) => {
+        const claims = Buffer.from(authorization.split('.')[1] ?? '', 'base64url').toString()
+        seen.push((JSON.parse(claims) as { serial: number }).serial)
+        return !refuses
+      },
+    })
+    await using _server = server
+    const url = new URL(`http://127.0.0.1:${server.port}`)
+    await using transport = new UndiciTransport({ server: url, login }, { userAgent: 'kpng/test' })
+    for (let i = 0; i < 3; i++) {
+      const { connection } = transport
+      const { status } = await connection.request({ ...ask, signal: AbortSignal.timeout(10_000) })
+      if (status === 401) connection.retire('unauthorized')
+    }
+    assert.deepEqual(seen, serials, `${expiresInS} s, ${refuses}`)
+  }
 })
 
 test('OIDC: a client’s secret goes where the issuer wants it; what the issuer says is told', async () => {

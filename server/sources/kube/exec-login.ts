@@ -56,6 +56,7 @@ export class ExecLogin implements Login {
 
   async #ask(): Promise<Credentials> {
     const { user, plugin } = this.#options
+    this.#killed = ''
     const options: RequestOptions & { headers: Record<string, string> } = { headers: {} }
     try {
       const exec = { ...plugin, env: [...plugin.env, await this.#info()] }
@@ -82,7 +83,6 @@ export class ExecLogin implements Login {
   }
 
   #spawn(command: string, args: readonly string[], options: SpawnOptions): ChildProcess {
-    this.#killed = ''
     if (this.#closed) throw new Error('nobody needs it any more')
     // A session of its own: no terminal to ask at, and whatever it starts ends with it.
     const child = spawn(command, args, { ...options, stdio: ['ignore', 'pipe', 'pipe'], detached: true })

@@ -34,6 +34,7 @@ export class OidcLogin implements Login {
   async current(): Promise<Credentials> {
     if (this.#held !== undefined && Date.now() < this.#held.untilMs)
       return { token: this.#held.token, clientCertificate: undefined }
+    if (this.#held !== undefined) this.#expire()
     // Who asks while it is being refreshed waits for that.
     this.#asking ??= this.#ask().finally(() => {
       this.#asking = undefined
@@ -42,10 +43,18 @@ export class OidcLogin implements Login {
   }
 
   refuse(): void {
-    this.#held = undefined
+    if (this.#held !== undefined) this.#held = { ...this.#held, untilMs: 0 }
   }
 
   [Symbol.dispose](): void {}
+
+  /** For client-node, which would use it to its last second; where nothing refreshes it, that is all there is. */
+  #expire(): void {
+    const { config } = this.#options
+    const refreshes = ['client-id', 'refresh-token', 'idp-issuer-url'].every(field => config[field])
+    // Private in its types alone.
+    if (refreshes) Object.assign(this.#auth, { currentTokenExpiration: 1 })
+  }
 
   async #ask(): Promise<Credentials> {
     const options: RequestOptions & { headers: Record<string, string> } = { headers: {} }

@@ -93,7 +93,8 @@ export class UndiciTransport implements Transport {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closed = true
-    const login = await this.#login
+    // One that could not be opened has been told to whoever asked for it.
+    const login = await this.#login?.catch(() => undefined)
     login?.[Symbol.dispose]()
     await Promise.all([...this.#open].map(it => it.destroy()))
   }
