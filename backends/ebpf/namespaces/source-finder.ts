@@ -116,7 +116,6 @@ export class SourceFinder implements Disposable {
       if (this.#destinations === undefined) this.#forget()
       else if (this.#clock.nowMs() >= this.#nextPassMs) await this.#pass(this.#destinations)
       else await this.#fillMissing(this.#destinations)
-      this.#failure = undefined
     } catch (reason) {
       if (this.#closed) return
       this.#failure = reason instanceof Error ? reason : new Error(String(reason))
@@ -133,6 +132,7 @@ export class SourceFinder implements Disposable {
     if (this.#closed || this.#destinations === undefined) return
     this.#table.replace(all)
     this.#last = all
+    this.#failure = undefined
     this.#nextPassMs = this.#clock.nowMs() + Math.max(this.#times.passMs, PAUSE_FACTOR * all.tookMs)
     this.#filled.resolve()
   }
@@ -163,6 +163,7 @@ export class SourceFinder implements Disposable {
     missing.deleteBatch([...missing.entries()].map(([cookie]) => cookie))
     this.#notBeforeMs.clear()
     this.#last = undefined
+    this.#failure = undefined
     this.#isEmpty = true
   }
 
