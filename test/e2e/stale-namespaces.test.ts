@@ -104,7 +104,7 @@ test('[KP-7.1] a backend that goes while the agent is dead: sockets move on when
   await assertMovedOn(pod)
 })
 
-test('[KP-7.1] a Service that is deleted: its sockets are told', async () => {
+test('a Service that is deleted: its sockets are told', async () => {
   await stage.apply(...first)
   await using pod = await podNamespace()
   assert.deepEqual(await pod.run(open), before1)

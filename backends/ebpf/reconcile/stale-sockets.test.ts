@@ -37,7 +37,7 @@ describe('stale UDP flows', () => {
     assert(agent.kernel.graces > graces)
   })
 
-  it('[KP-7.2] move on when the backend stops to serve, and when the Service goes', async () => {
+  it('move on when the backend stops to serve, and when the Service goes', async () => {
     using agent = new Harness()
     await agent.apply(dns(['10.1.0.1:53', '10.1.0.2:53']))
     const [one, two] = [idOf(agent, '10.1.0.1:53'), idOf(agent, '10.1.0.2:53')]
