@@ -128,12 +128,16 @@ export class KubeProxy implements MeasuredProxy {
   }
 
   async verify(expected: ReadonlyMap<string, readonly string[]>): Promise<void> {
-    const chains = chainsByClusterIP(await this.#nft(['list', 'map', 'ip', 'kube-proxy', 'service-ips']))
+    // All of it at once: nft reads the whole table for each chain that it is asked for.
+    const table = await this.#nft(['list', 'table', 'ip', 'kube-proxy'])
+    const chains = chainsByClusterIP(table)
+    const rules = rulesByChain(table)
     for (const [clusterIP, addresses] of expected) {
       const chain = chains.get(clusterIP)
       if (chain === undefined) throw new Error(`nftables does not know ${clusterIP}`)
-      const rules = await this.#nft(['list', 'chain', 'ip', 'kube-proxy', chain])
-      const found = [...rules.matchAll(/: ([0-9.]+) \. \d+/g)].map(match => match[1]).sort()
+      const found = [...(rules.get(chain) ?? '').matchAll(/: ([0-9.]+) \. \d+/g)]
+        .map(match => match[1])
+        .sort()
       if (found.join() !== addresses.toSorted().join())
         throw new Error(`${clusterIP}: there are ${found}, expected ${addresses}`)
     }
@@ -177,3 +181,12 @@ function chainsByClusterIP(map: string): Map<string, string> {
     found.set(clusterIP, chain)
   return found
 }
+
+/** What stands in each chain of a table as nft prints it. */
+const rulesByChain = (table: string): Map<string, string> =>
+  new Map(
+    table
+      .split(/^\tchain /m)
+      .slice(1)
+      .map(chain => [chain.slice(0, chain.indexOf(' {')), chain] as const),
+  )

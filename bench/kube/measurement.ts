@@ -26,8 +26,14 @@ export async function runMeasurement<Options extends PlaneAccess>(
   // Written by runInNetns.
   const options = JSON.parse(process.argv[2] ?? '') as Options
   const made = new AsyncDisposableStack()
+  let cleared: Promise<void> | undefined
+  /** Once, whoever asks: a signal, or the end that the signal brings about. */
+  const clear = (): Promise<void> => {
+    cleared ??= made.disposeAsync()
+    return cleared
+  }
   for (const signal of ['SIGTERM', 'SIGINT'] as const)
-    process.once(signal, () => void made.disposeAsync().finally(() => process.exit(1)))
+    process.once(signal, () => void clear().finally(() => process.exit(1)))
   const directory = mkdtempSync(join(tmpdir(), 'kpng-bench-'))
   made.defer(() => rmSync(directory, { recursive: true, force: true }))
   try {
@@ -48,6 +54,6 @@ export async function runMeasurement<Options extends PlaneAccess>(
     const results = await measure(options, { directory, api, made, compile, say })
     process.stdout.write(`${JSON.stringify(results)}\n`)
   } finally {
-    await made.disposeAsync()
+    await clear()
   }
 }
