@@ -9,6 +9,7 @@ export {
   type Traffic,
 } from './backend.ts'
 export { type BackendCounts, DatapathInspection, type ServiceCounts } from './inspect.ts'
+export { compareClaims } from './plan/claims.ts'
 export { primaryAddresses } from './plan/node-plan.ts'
 export { decisionOf, type Frontend, type ListKind, planService, servicePortKey } from './plan/service-plan.ts'
 export type { SyncPass } from './reconcile/hooks.ts'

@@ -157,6 +157,29 @@ test('explain: two Services that claim one address: the one served is named, and
   assert.deepEqual(shadowed, ['default/zz'])
 })
 
+test('explain: who is served of two is decided as in the datapath: a load balancer address before an external IP', () => {
+  const addresses = (externalIPs: string[], loadBalancerIPs: string[]): ServiceView['addresses'] => ({
+    IPv4: { clusterIP: '10.96.0.5', externalIPs, loadBalancerIPs, sourceRanges: [] },
+  })
+  const first = service('a', '10.96.0.5', { addresses: addresses(['203.0.113.1'], []) })
+  const second = service('b', '10.96.0.6', { addresses: addresses([], ['203.0.113.1']) })
+  const { service: name, shadowed } = explained('203.0.113.1:80', first, second)
+  assert.deepEqual([name, shadowed], ['default/b:http', ['default/a']])
+})
+
+test('explain: another port of an external address is left alone, also inside of a ServiceCIDR', () => {
+  const addresses = {
+    clusterIP: '10.96.0.5',
+    externalIPs: ['10.96.7.7'],
+    loadBalancerIPs: [],
+    sourceRanges: [],
+  }
+  const view = service('a', '10.96.0.5', { addresses: { IPv4: addresses } })
+  const { outcome, rule } = explained('10.96.7.7:81', view)
+  assert.equal(outcome, 'untouched')
+  assert.match(rule, /external address of default\/a, which has no such port/)
+})
+
 describe('explain: a LoadBalancer address with source ranges', () => {
   const ranged = (changes: Partial<ServiceView> = {}): ServiceView => ({
     ...web,

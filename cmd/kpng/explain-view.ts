@@ -1,5 +1,5 @@
 import { type EndpointView, type NodeView, type ServiceView, serviceKey } from '@kpng/api'
-import { decisionOf, type Frontend, planService, primaryAddresses } from '@kpng/backend-ebpf'
+import { compareClaims, decisionOf, type Frontend, planService, primaryAddresses } from '@kpng/backend-ebpf'
 import type { Destination } from './destination.ts'
 import { frontendsOf, servicePortName, usedEndpoints } from './service-rows.ts'
 
@@ -65,10 +65,7 @@ export function explain(destination: Destination, facts: Facts): Explanation {
             .map(frontend => ({ service, servicePort, frontend })),
         ),
     )
-    .sort(
-      (a, b) =>
-        rank(a.frontend) - rank(b.frontend) || (serviceKey(a.service) < serviceKey(b.service) ? -1 : 1),
-    )
+    .sort((a, b) => compareClaims(a.frontend, b.frontend))
 
   const [match, ...others] = matches
   if (match === undefined) return { ...nothing, ...missed(destination, facts) }
@@ -96,9 +93,7 @@ export function explain(destination: Destination, facts: Facts): Explanation {
     }),
     shadowed: [
       ...new Set(
-        others
-          .filter(other => rank(other.frontend) === rank(frontend))
-          .map(other => serviceKey(other.service)),
+        others.filter(other => other.frontend.key === frontend.key).map(other => serviceKey(other.service)),
       ),
     ].filter(key => key !== serviceKey(service)),
   }
@@ -127,9 +122,6 @@ const prefixLength = (range: string): number => Number(range.slice(range.indexOf
 const blocked = (sources: SourceCheck, frontend: Frontend, service: ServiceView): string =>
   `${frontend.kind} of ${serviceKey(service)}: ${sources.from} is in none of its loadBalancerSourceRanges (${sources.ranges.join(', ')})`
 
-/** An exact address wins over the NodePort of any node address, as with kube-proxy. */
-const rank = (frontend: Frontend): number => (frontend.kind === 'NodePort' ? 1 : 0)
-
 function serves(frontend: Frontend, address: string, facts: Facts): boolean {
   if (frontend.kind !== 'NodePort') return frontend.address === address
   const isIPv6 = address.includes(':')
@@ -145,8 +137,19 @@ function missed({ address, port, protocol }: Destination, facts: Facts): { outco
       outcome: 'refused',
       rule: `${address} is the ClusterIP of ${serviceKey(owner)}, which has no such port`,
     }
+  const outer = facts.services.find(service =>
+    Object.values(service.addresses).some(({ externalIPs, loadBalancerIPs }) =>
+      [...externalIPs, ...loadBalancerIPs].includes(address),
+    ),
+  )
+  if (outer !== undefined)
+    return {
+      outcome: 'untouched',
+      rule: `${address} is an external address of ${serviceKey(outer)}, which has no such port: whoever has the address may answer`,
+    }
   const cidr = facts.node?.serviceCIDRs.find(candidate => facts.contains(candidate, address))
-  if (cidr !== undefined)
+  // The node's own are known as well.
+  if (cidr !== undefined && !facts.nodePortAddresses.includes(address))
     return {
       outcome: 'unreachable',
       rule: `${address} lies in ServiceCIDR ${cidr}, but belongs to no Service`,

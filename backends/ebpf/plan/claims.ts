@@ -11,7 +11,8 @@ const RANK: Readonly<Record<FrontendKind, number>> = {
 
 const compareText = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0)
 
-const compareClaims = (a: Frontend, b: Frontend): number =>
+/** Orders those who want one frontend: who comes first is served. */
+export const compareClaims = (a: Frontend, b: Frontend): number =>
   RANK[a.kind] - RANK[b.kind] ||
   compareText(a.service, b.service) ||
   compareText(a.servicePort, b.servicePort)
