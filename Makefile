@@ -7,7 +7,7 @@ C_SOURCES = $(shell git ls-files '*.c' '*.h')
 
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
-.PHONY: help demo test check quick format bytecode bindings parity kubernetes bench proof leaks fresh clean setup setup-build setup-node root
+.PHONY: help demo test check quick format bytecode bindings parity defects kubernetes bench proof leaks fresh clean setup setup-build setup-node root
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -38,6 +38,9 @@ bindings: setup-build ## generate the bindings of the maps anew, from the BPF ob
 
 parity: setup-node ## write docs/parity.md anew: the rules of kube-proxy and the tests that name them
 	@$(NODE) hack/parity/main.ts
+
+defects: setup-node ## write docs/defects.md anew: what went wrong elsewhere and the tests that name it
+	@$(NODE) hack/defects/main.ts
 
 kubernetes: setup-build ## build the API server, etcd and kubectl that tests and kpng lab --source kube use
 	@hack/kubernetes

@@ -34,7 +34,7 @@ test('an old kernel does not know commands and types of maps', () => {
   }
 })
 
-test('a kernel without batches refuses their command alone', () => {
+test('[KPNG-C17] a kernel without batches refuses their command alone', () => {
   using _ = interceptSyscalls((name, [command]) =>
     name === 'bpf' && command === Command.MAP_LOOKUP_BATCH ? -EINVAL : undefined,
   )

@@ -205,7 +205,7 @@ test('more programs than a query has room for are asked for again', () => {
   assert.ok((rooms[1] ?? 0) > (rooms[0] ?? 0))
 })
 
-test('a failed attach says what was wrong, and what the kernel lacks if that was it', () => {
+test('[KPNG-C17] a failed attach says what was wrong, and what the kernel lacks if that was it', () => {
   using cgroup = scratchCgroup()
   using object = loadObject(testObject('socket'))
   const [first, rows] = [object.program('first'), object.program('rows')]

@@ -7,7 +7,7 @@ test('bpf(2) has its number on each machine', () => {
   assert.equal(syscallNumbers('arm64', 'LE').bpf, 280)
 })
 
-test('a big-endian machine is refused with a message that says so', () => {
+test('[KPNG-C14] a big-endian machine is refused with a message that says so', () => {
   assert.throws(() => syscallNumbers('s390x', 'BE'), { code: 'UNSUPPORTED', message: /big-endian \(s390x\)/ })
 })
 

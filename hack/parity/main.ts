@@ -7,9 +7,9 @@
  * Exits with 1 when the page differs (--check), a test names a rule that does not exist, or a must has neither a test
  * nor a reason and is not admitted to (no-test-yet).
  */
-import { execFileSync } from 'node:child_process'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { resolve } from 'node:path'
+import { testFiles } from '../test-files.ts'
 import { namedRules } from './named-rules.ts'
 import { admissions, parityPage } from './page.ts'
 import { type Parity, readParity } from './rules.ts'
@@ -18,19 +18,12 @@ const root = resolve(import.meta.dirname, '../..')
 const page = resolve(root, 'docs/parity.md')
 const read = (path: string): string => readFileSync(resolve(root, path), 'utf8')
 
-/** What is in git: a file that somebody is about to write proves nothing yet. */
-function testFiles(): string[] {
-  const patterns = ['*.test.ts', '*_test.go', '*.scenario']
-  const listed = execFileSync('git', ['ls-files', '-z', '--', ...patterns], { cwd: root, encoding: 'utf8' })
-  return listed.split('\0').filter(path => path !== '' && !path.startsWith('hack/parity/'))
-}
-
 /** Files by the rules they name, and complaints about names that are no rule. */
 function findTests(parity: Parity): { tests: Map<string, string[]>; complaints: string[] } {
   const known = new Set(parity.sections.flatMap(section => section.rules.map(rule => rule.id)))
   const tests = new Map<string, string[]>()
   const complaints: string[] = []
-  for (const path of testFiles().sort()) {
+  for (const path of testFiles(root)) {
     for (const id of namedRules(read(path))) {
       if (!known.has(id)) complaints.push(`${path} names a rule that does not exist: ${id}`)
       else tests.set(id, [...(tests.get(id) ?? []), path])

@@ -31,11 +31,16 @@ describe('the rules that tests name', () => {
       'it(`[KP-1.1 KP-14.10] another`, () => {})',
       '  { name: "[KP-4.1.3] in a table" },',
       '# [KP-7.2] a scenario',
+      "test('[KP-7.3 KPNG-D10 DP-9.10] a rule and two defects')",
+      "test('[KPNG-D11] a defect')",
       "it('KP-9.1 without brackets')",
       "it('later [KP-9.2]')",
       '// [KP-9.3]',
     ].join('\n')
-    assert.deepEqual([...namedRules(source)], ['KP-3.2', 'KP-1.1', 'KP-14.10', 'KP-4.1.3', 'KP-7.2'])
+    assert.deepEqual(
+      [...namedRules(source)],
+      ['KP-3.2', 'KP-1.1', 'KP-14.10', 'KP-4.1.3', 'KP-7.2', 'KP-7.3'],
+    )
   })
 })
 

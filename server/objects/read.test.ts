@@ -648,7 +648,7 @@ describe('anything at all', () => {
     { apiVersion: 'networking.k8s.io/v1', kind: 'ServiceCIDR' },
   )
 
-  it('never throws, and each complaint names a path into the object', () => {
+  it('[KPNG-C15] never throws, and each complaint names a path into the object', () => {
     fc.assert(
       fc.property(any, type, (value, meta) => {
         readObject(

@@ -73,7 +73,7 @@ test('[KP-4.3.1 KP-14.10] a client stays with its backend on the ClusterIP, the 
   )
 })
 
-test('[KP-4.3.1] each network namespace is a client of its own', async () => {
+test('[KP-4.3.1 DP-9.19] each network namespace is a client of its own', async () => {
   await restart(600)
   const first = await around()
   await using pod = Clients.inNewNamespace(stage.host, pods)
@@ -84,7 +84,7 @@ test('[KP-4.3.1] each network namespace is a client of its own', async () => {
   assert.deepEqual(await around(), first)
 })
 
-test('[KP-4.3.2 KP-14.10] the timeout slides with each connection, and a client that was idle for longer chooses anew', async () => {
+test('[KP-4.3.2 KP-14.10 DP-9.20] the timeout slides with each connection, and a client that was idle for longer chooses anew', async () => {
   await restart(3)
   const first = await around()
   for (let round = 0; round < 4; round++) {
@@ -95,7 +95,7 @@ test('[KP-4.3.2 KP-14.10] the timeout slides with each connection, and a client 
   assert.notDeepEqual(await around(), first)
 })
 
-test('[KP-4.3.3 KP-14.10] affinity holds only for a backend of the list in force: the client gets another and keeps that', async () => {
+test('[KP-4.3.3 KP-14.10 DP-9.18] affinity holds only for a backend of the list in force: the client gets another and keeps that', async () => {
   await restart(600)
   const first = await around()
   const [gone = ''] = first
@@ -109,7 +109,7 @@ test('[KP-4.3.3 KP-14.10] affinity holds only for a backend of the list in force
   assert.deepEqual(await around(), second, 'the one that comes back does not get its clients back')
 })
 
-test('[KP-4.3.5] readiness and hints are decided first: who remembers a backend that is out by them gets another', async () => {
+test('[KP-4.3.5 DP-9.18] readiness and hints are decided first: who remembers a backend that is out by them gets another', async () => {
   const here = { forNodes: [{ name: 'node-a' }] }
   const elsewhere = { forNodes: [{ name: 'node-b' }] }
   for (const [why, out, others] of [

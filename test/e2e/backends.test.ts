@@ -17,7 +17,7 @@ after(async () => {
   await stage?.[Symbol.asyncDispose]()
 })
 
-test('[KP-2.3 KP-14.13] backends are found by port name in any number of slices, each with its own number; targetPort is not read', async () => {
+test('[KP-2.3 KP-14.13 KPNG-C4] backends are found by port name in any number of slices, each with its own number; targetPort is not read', async () => {
   const other = { name: 'admin', port: 8082 }
   await stage.apply(
     service({
@@ -45,7 +45,7 @@ test('[KP-2.3 KP-14.13] backends are found by port name in any number of slices,
   assert.deepEqual(await stage.reached('10.96.1.1'), [`${pod1}:8080`, `${pod2}:8081`, `${pod3}:8082`])
 })
 
-test('[KP-2.8] an endpoint that is listed several times is one backend with one share', async () => {
+test('[KP-2.8 KPNG-C15] an endpoint that is listed several times is one backend with one share', async () => {
   const ports = [{ port: 8080 }]
   await stage.apply(
     service({ name: 'dup', clusterIPs: ['10.96.1.2'], ports: [{ port: 80 }] }),
@@ -120,7 +120,7 @@ test('one pod serves several Services; leaving one of them leaves it in the othe
   assert.deepEqual(await stage.reached('10.96.1.11'), [`${pod1}:8080`, `${pod3}:8080`])
 })
 
-test('[KP-1.15] TCP and UDP of one port are two service ports with backends of their own', async () => {
+test('[KP-1.15 KPNG-D1] TCP and UDP of one port are two service ports with backends of their own', async () => {
   await stage.apply(
     service({
       name: 'dns',
@@ -155,7 +155,7 @@ test('[KP-2.3 KP-4.14] a slice’s port counts for the Service’s port of its p
   assert.deepEqual(await stage.reached('10.96.1.6'), ['ECONNREFUSED'])
 })
 
-test('[KP-6.9] dual stack: each family goes to its own endpoints, and refuses where it has none', async () => {
+test('[KP-6.9 KPNG-D6] dual stack: each family goes to its own endpoints, and refuses where it has none', async () => {
   const vips = ['10.96.1.7', 'fd00:96::7']
   const ports = [
     { name: 't', port: 80 },

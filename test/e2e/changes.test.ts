@@ -61,7 +61,7 @@ test('[KP-4.12] a Service that is deleted is not translated any more; with a Ser
   ])
 })
 
-test('[KP-1.16] the address and the NodePort of a deleted Service serve the one that is made in the same apply', async () => {
+test('[KP-1.16 KPNG-C8] the address and the NodePort of a deleted Service serve the one that is made in the same apply', async () => {
   for (const [name, pod] of [
     ['first', pod1],
     ['second', pod2],
@@ -151,7 +151,7 @@ const states: readonly [string, unknown[], string[]][] = [
 const nobody: Record<string, string> = { '-': 'ECONNREFUSED', '4': 'EHOSTUNREACH', '6': 'EHOSTUNREACH' }
 
 for (const [name, objects, expected] of states)
-  test(`a Service that changes in place, to and fro: ${name}`, async () => {
+  test(`[KPNG-C8] a Service that changes in place, to and fro: ${name}`, async () => {
     const answers = expected.map(word => nobody[word] ?? word)
     for (const [from, before] of states) {
       await stage.apply(cidrs, ...before)

@@ -36,7 +36,7 @@ for (const [what, option, room] of [
   ['service ports', '--max-service-ports', 16],
   ['frontends', '--max-frontends', 16],
 ] as const) {
-  test(`too many ${what}: what fits is served, the rest is reported and heals when room appears`, async () => {
+  test(`[KPNG-C16 DP-9.22] too many ${what}: what fits is served, the rest is reported and heals when room appears`, async () => {
     await using host = new TestHost()
     host.ip(`addr add ${backend}/32 dev lo`)
     await host.listen([{ address: backend, port: 8080 }])
@@ -68,7 +68,7 @@ for (const [what, option, room] of [
   })
 }
 
-test('too many endpoints: the Service that is too big is reported, the others go on, and it heals when it fits', async () => {
+test('[KPNG-C16 DP-9.22] too many endpoints: the Service that is too big is reported, the others go on, and it heals when it fits', async () => {
   await using host = new TestHost()
   host.ip('route add local 10.180.0.0/16 dev lo')
   await host.listen([{ address: backend, port: 8080 }])

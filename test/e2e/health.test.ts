@@ -37,7 +37,7 @@ async function until<T>(look: () => Promise<T>, wanted: (got: T) => boolean, sec
   }
 }
 
-test('[KP-8.1.1 KP-8.1.2 KP-8.1.3 KP-8.1.4 KP-8.1.6] /healthz follows the Node, /livez does not', async () => {
+test('[KP-8.1.1 KP-8.1.2 KP-8.1.3 KP-8.1.4 KP-8.1.6 KPNG-C19] /healthz follows the Node, /livez does not', async () => {
   await using pair = new Neighbours()
   const agent = pair.node.agent()
   agent.write([plainNode])

@@ -71,7 +71,7 @@ test('an instance on a cgroup below another’s serves what is in it, and the ou
   assert.equal(await reached(host, inner), '10.180.0.2:8080')
 })
 
-test('--protect-node-ports: binding a NodePort is EADDRINUSE, and only then', async () => {
+test('[DP-9.26] --protect-node-ports: binding a NodePort is EADDRINUSE, and only then', async () => {
   await using host = await hostWithTwoBackends()
   const agent = host.agent()
   const objects = [

@@ -58,7 +58,7 @@ test('an agent follows an API server that comes up after it, changes, goes and c
   assert.equal(await kube.stopAgent(), 0)
 })
 
-test('[KP-1.17 KP-6.5] an agent that starts while the API server is down takes nothing away', async () => {
+test('[KP-1.17 KP-6.5 DP-9.24] an agent that starts while the API server is down takes nothing away', async () => {
   await using kube = await kubeHost()
   await kube.api({ put: [web, gone, slice('10.180.0.1'), ...around], listen: true })
   kube.startAgent()
@@ -74,7 +74,7 @@ test('[KP-1.17 KP-6.5] an agent that starts while the API server is down takes n
   assert.equal(await connect(kube), 'connected')
 })
 
-test('an API server that is reached through its own Service may take itself out of it, go, and come back', async () => {
+test('[DP-9.25] an API server that is reached through its own Service may take itself out of it, go, and come back', async () => {
   await using kube = await kubeHost()
   const server = '192.168.78.1'
   kube.host.ip(`addr add ${server}/32 dev lo`)

@@ -26,7 +26,7 @@ for address, port, kind in [("10.96.0.1", 80, socket.SOCK_STREAM)] * 5 + [("10.9
         except OSError: pass
 `
 
-test('metrics: every decision is counted once, by reason; connections that are not to Services are not', async () => {
+test('[KPNG-D11 KPNG-C19] metrics: every decision is counted once, by reason; connections that are not to Services are not', async () => {
   await using host = new TestHost()
   host.ip('addr add 10.180.0.1/32 dev lo')
   await host.listen([{ address: '10.180.0.1', port: 8080 }])

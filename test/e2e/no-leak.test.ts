@@ -79,7 +79,7 @@ table inet leak {
   chain forward { type filter hook forward priority 0; jump to_services; }
 }`
 
-test('refused, unreachable and served sockets of every kind send not one packet to a Service address (pitfall 9)', async () => {
+test('[KPNG-D7 DP-9.9] refused, unreachable and served sockets of every kind send not one packet to a Service address (pitfall 9)', async () => {
   const loaded = await lab.exec('node/node-a', ['nft', rules])
   assert.equal(loaded.exitCode, 0, loaded.stderr)
   await using clients = lab.clients('node/node-a')

@@ -50,7 +50,7 @@ for (const [name, address, port] of [
   ['NodePort, mapped', '::ffff:192.168.78.1', 30080],
   ['NodePort, IPv6', 'fd00:78::1', 30080],
 ] as const)
-  test(`${name}: getpeername and the source of replies are the address that was asked, TCP and UDP`, async () => {
+  test(`[KPNG-D4] ${name}: getpeername and the source of replies are the address that was asked, TCP and UDP`, async () => {
     const names = await stage.clients.run<unknown[]>(`
 vip = ("${address}", ${port})
 stream = new_socket(vip[0], STREAM); stream.connect(vip)

@@ -74,7 +74,7 @@ for (const [name, error, objects] of [
     ]),
   ],
 ] as const)
-  test(`[KP-4.3 KP-4.4 KP-14.1] ${name}: every kind of socket is told ${error} at once`, async () => {
+  test(`[KP-4.3 KP-4.4 KP-14.1 KPNG-D7 DP-9.8] ${name}: every kind of socket is told ${error} at once`, async () => {
     await stage.apply(...objects)
     const { answers, slowest } = await told()
     assert.deepEqual(answers, [error])
@@ -95,7 +95,7 @@ result = [ask(s, ("10.96.4.1", 80)), errno.errorcode[t.connect_ex(("10.96.4.1", 
   await stage.clients.run('s.close(); t.close()')
 })
 
-test('a client that loops while a Service goes to zero and back is served or refused, and nothing else', async () => {
+test('[KPNG-D8] a client that loops while a Service goes to zero and back is served or refused, and nothing else', async () => {
   await stage.apply(...web(['10.180.0.1', '10.180.0.2']))
   await stage.clients.run(`
 stop = False

@@ -81,7 +81,7 @@ test('[KP-6.5] endpoints that changed while the agent was dead are served as soo
   assert.doesNotMatch(lines, /10\.180\.0\.1:8080/)
 })
 
-test('[KP-1.17 KP-6.5] nothing is pruned before the source has been read completely', async () => {
+test('[KP-1.17 KP-6.5 DP-9.24] nothing is pruned before the source has been read completely', async () => {
   await using host = await hostWithBackends()
   const agent = host.agent()
   agent.write(web(backends))
@@ -116,7 +116,7 @@ test('[KP-6.4] the maps grow by a new generation, under load, without a failed c
   assert.deepEqual(ids(await programmed(agent)), ids(before), 'ids go along')
 })
 
-test('[KP-6.5] cleanup removes every trace, and refuses while the agent runs', async () => {
+test('[KP-6.5 KPNG-C11 KPNG-C12] cleanup removes every trace, and refuses while the agent runs', async () => {
   await using host = await hostWithBackends()
   const agent = host.agent()
   agent.write(web(backends))
@@ -152,7 +152,7 @@ test('cleanup takes nothing away from an agent that is only starting', async () 
   assert.equal((await agent.sync()).synced, true)
 })
 
-test('[KP-6.3] a cgroup that is removed and made again gets its programs back, and the agent says what is wrong meanwhile', async () => {
+test('[KP-6.3 DP-9.2] a cgroup that is removed and made again gets its programs back, and the agent says what is wrong meanwhile', async () => {
   await using host = await hostWithBackends()
   const cgroup = join(host.cgroup, 'served')
   mkdirSync(cgroup)
@@ -169,7 +169,7 @@ test('[KP-6.3] a cgroup that is removed and made again gets its programs back, a
   assert.equal((await host.run(['python3', '-c', connect], cgroup)).stdout.trim(), "('10.96.0.1', 80)")
 })
 
-test('SIGTERM while the agent starts ends it in order', async () => {
+test('[KPNG-C12] SIGTERM while the agent starts ends it in order', async () => {
   await using host = await hostWithBackends()
   const agent = host.agent()
   agent.write(web(backends))

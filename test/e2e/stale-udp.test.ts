@@ -75,7 +75,7 @@ result = {"connected": moved(connected, vip), "mapped": moved(mapped, ("::ffff:1
 print(json.dumps(result), flush=True)
 `
 
-test('[KP-7.3 KP-7.4 KP-7.5 KP-14.12] connected UDP sockets move on when their backend goes; unconnected ones and TCP stay as they are', async () => {
+test('[KP-7.3 KP-7.4 KP-7.5 KP-14.12 KPNG-D10 DP-9.10 DP-9.13] connected UDP sockets move on when their backend goes; unconnected ones and TCP stay as they are', async () => {
   await using host = await dnsHost()
   const agent = host.agent()
   agent.write(dns(['10.180.0.1']))

@@ -89,7 +89,7 @@ async function meaning(instance: string): Promise<readonly string[]> {
     .sort()
 }
 
-test('[KP-6.5] kill -9 at random moments of a storm of changes: a stable Service fails nobody, and the maps end as of a fresh agent', async t => {
+test('[KP-6.5 KPNG-C7 DP-9.23] kill -9 at random moments of a storm of changes: a stable Service fails nobody, and the maps end as of a fresh agent', async t => {
   const seed = seedOfRun()
   t.diagnostic(`KPNG_SEED=${seed}`)
   const random = randomFrom(seed)

@@ -82,7 +82,7 @@ thread.start()`)
     await stage.clients.run('s.close()')
   })
 
-test('two Services with two common backends: a socket has one for each, and replies are never mixed up', async () => {
+test('[DP-9.16] two Services with two common backends: a socket has one for each, and replies are never mixed up', async () => {
   await stage.apply(...both('a', '10.96.2.2', pods.slice(0, 2)), ...both('b', '10.96.2.3', pods.slice(0, 2)))
   const wrong = await stage.clients.run<unknown[]>(`
 result = []
@@ -101,7 +101,7 @@ for _ in range(40):
   assert.deepEqual(wrong, [])
 })
 
-test('two Services with one common backend: replies belong to the one that the socket used last', async () => {
+test('[DP-9.16] two Services with one common backend: replies belong to the one that the socket used last', async () => {
   await stage.apply(...both('a', '10.96.2.2', pods.slice(0, 1)), ...both('b', '10.96.2.3', pods.slice(0, 1)))
   const sources = await stage.clients.run<string[]>(`
 with new_socket("10.96.2.2", DATAGRAM) as s:
@@ -109,7 +109,7 @@ with new_socket("10.96.2.2", DATAGRAM) as s:
   assert.deepEqual(sources, ['10.96.2.2', '10.96.2.3', '10.96.2.3', '10.96.2.2'])
 })
 
-test('a reply that comes after the Service’s address became another’s does not show that address', async () => {
+test('[DP-9.15] a reply that comes after the Service’s address became another’s does not show that address', async () => {
   // The pod answers when it is told to: its server is ours.
   const own = ['10.180.0.1', '10.180.0.2']
   const at = (name: string, pod: string): unknown[] => [
@@ -155,7 +155,7 @@ test('ids that were used before show no Service that a socket has not used', asy
   for (const answer of answers) assert.deepEqual(answer, ['10.180.0.1:8080', '10.180.0.1', 8080])
 })
 
-test('an IPv4 Service on IPv6 sockets: connect, send, receive and getpeername show the mapped address', async () => {
+test('[KPNG-D5 DP-9.11] an IPv4 Service on IPv6 sockets: connect, send, receive and getpeername show the mapped address', async () => {
   await stage.apply(...both('mapped', '10.96.2.7', pods.slice(0, 1)))
   const result = await stage.clients.run(`
 vip = ("::ffff:10.96.2.7", 80)

@@ -13,25 +13,25 @@ const facts = (changes: Partial<CgroupFacts>): CgroupFacts => ({
 const mount = (root: string, directory: string, type = 'cgroup2'): string =>
   `30 23 0:26 ${root} ${directory} rw,relatime shared:4 - ${type} cgroup rw`
 
-test('cgroup root: the unified hierarchy', () => {
+test('[KPNG-C18] cgroup root: the unified hierarchy', () => {
   assert.equal(chooseCgroupRoot(facts({ mountinfo: mount('/', '/sys/fs/cgroup') })), '/sys/fs/cgroup')
 })
 
-test('cgroup root: hybrid hierarchies, where v1 mounts stand beside it', () => {
+test('[KPNG-C18] cgroup root: hybrid hierarchies, where v1 mounts stand beside it', () => {
   const mountinfo = [mount('/', '/sys/fs/cgroup/cpu', 'cgroup'), mount('/', '/sys/fs/cgroup/unified')].join(
     '\n',
   )
   assert.equal(chooseCgroupRoot(facts({ mountinfo })), '/sys/fs/cgroup/unified')
 })
 
-test('cgroup root: no cgroup2 says what to mount', () => {
+test('[KPNG-C18] cgroup root: no cgroup2 says what to mount', () => {
   assert.throws(() => chooseCgroupRoot(facts({ mountinfo: mount('/', '/sys/fs/cgroup/cpu', 'cgroup') })), {
     code: 'unsupported',
     message: /mount -t cgroup2/,
   })
 })
 
-test('cgroup root: a private cgroup namespace is refused, because nobody else would be served', () => {
+test('[KPNG-C18 DP-9.1] cgroup root: a private cgroup namespace is refused, because nobody else would be served', () => {
   const mountinfo = mount('/', '/sys/fs/cgroup')
   for (const initNamespace of [initial, 'cgroup:[4026532500]', undefined])
     assert.throws(
@@ -43,13 +43,13 @@ test('cgroup root: a private cgroup namespace is refused, because nobody else wo
     )
 })
 
-test('cgroup root: the host’s tree mounted into a pod wins over the pod’s own', () => {
+test('[KPNG-C18] cgroup root: the host’s tree mounted into a pod wins over the pod’s own', () => {
   const mountinfo = [mount('/', '/sys/fs/cgroup'), mount('/../../..', '/host/cgroup')].join('\n')
   const ownNamespace = 'cgroup:[4026532500]'
   assert.equal(chooseCgroupRoot(facts({ mountinfo, ownNamespace })), '/host/cgroup')
 })
 
-test('cgroup root: a node that is itself a container (kind) serves its own root, never above it', () => {
+test('[KPNG-C18] cgroup root: a node that is itself a container (kind) serves its own root, never above it', () => {
   const ownNamespace = 'cgroup:[4026532500]'
   const mountinfo = mount('/', '/sys/fs/cgroup')
   const looksLikeNode = (directory: string) => directory === '/sys/fs/cgroup'
@@ -59,14 +59,14 @@ test('cgroup root: a node that is itself a container (kind) serves its own root,
   )
 })
 
-test('cgroup root: a partial mount is refused by name', () => {
+test('[KPNG-C18] cgroup root: a partial mount is refused by name', () => {
   assert.throws(
     () => chooseCgroupRoot(facts({ mountinfo: mount('/a', '/mnt/with\\040space') })),
     /\/a on \/mnt\/with space/,
   )
 })
 
-test('cgroup root: a directory elsewhere is refused', () => {
+test('[KPNG-C18] cgroup root: a directory elsewhere is refused', () => {
   assert.throws(() => checkCgroupDirectory('/tmp'), { code: 'usage', message: /\/tmp is not on a cgroup2/ })
   assert.throws(() => checkCgroupDirectory('/nonexistent'), { code: 'usage', message: /\/nonexistent/ })
 })

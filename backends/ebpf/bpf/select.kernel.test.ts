@@ -63,7 +63,7 @@ for (const { family, net, pods } of [
     assert.equal(datapath.counts(service).connections, 7000)
   })
 
-  test(`[KP-6.4] ${family}: a list that flips all the time gives backends of the old or the new list only`, async () => {
+  test(`[KP-6.4 KPNG-C10 DP-9.21] ${family}: a list that flips all the time gives backends of the old or the new list only`, async () => {
     const [before, after, never] = [names(`${pods}1`, 5), names(`${pods}2`, 8), names(`${pods}3`, 3)]
     const service = datapath.service({ vips: [`${net}4#80`], backends: before })
     service.writeBackends(never)
@@ -140,7 +140,7 @@ test('[KP-4.0] an address and port of a Service comes before the NodePort of tha
   assert.equal(ask('192.0.2.5', 30001).servicePort, nodePort.servicePort)
 })
 
-test('slots of another list are not believed: LIST_BUSY, and no backend of somebody else', () => {
+test('[KPNG-D9] slots of another list are not believed: LIST_BUSY, and no backend of somebody else', () => {
   const one = datapath.service({ vips: ['10.96.1.4#80'], backends: ['10.1.0.1#80'] })
   const other = datapath.service({ vips: ['10.96.1.5#80'], backends: ['10.1.0.2#80'] })
   const word = other.writeBackends(['10.1.0.2#80'])

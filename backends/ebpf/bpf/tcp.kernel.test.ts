@@ -158,7 +158,7 @@ test('an MPTCP socket reaches a backend and leaves no open count behind', async 
   assert.deepEqual(service.count(backend), { connections: 1, datagrams: 0, open: 0 })
 })
 
-test('[KP-1.15 KP-4.14] protocol is part of the frontend: TCP and UDP of one port are two', async () => {
+test('[KP-1.15 KP-4.14 KPNG-D1] protocol is part of the frontend: TCP and UDP of one port are two', async () => {
   datapath.service({ vips: ['10.96.1.8#80'], protocols: ['tcp'], backends: ['10.1.0.1#80'] })
   datapath.service({ vips: ['10.96.1.8#80'], protocols: ['udp'], backends: ['10.1.0.2#81'] })
   const client = host.client()

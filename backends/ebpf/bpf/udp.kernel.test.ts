@@ -36,7 +36,7 @@ for (const { form, family, prefix, vip, backends } of forms) {
   const shown = `${prefix}${vip}`
 
   for (const language of ['c', 'python'] as const) {
-    test(`${form} that does not connect is answered by the Service (${language})`, async () => {
+    test(`[KPNG-D3] ${form} that does not connect is answered by the Service (${language})`, async () => {
       datapath.service({ vips: [`${vip}#7000`], backends })
       const client = host.client(language)
       await client.call(`socket a ${family} dgram`)
@@ -63,7 +63,7 @@ for (const { form, family, prefix, vip, backends } of forms) {
     })
   }
 
-  test(`1,000 datagrams of ${form} go to one backend`, async () => {
+  test(`[DP-9.17] 1,000 datagrams of ${form} go to one backend`, async () => {
     const service = datapath.service({ vips: [`${vip}#7002`], backends })
     const client = host.client()
     await client.call(`socket a ${family} dgram`)
@@ -75,7 +75,7 @@ for (const { form, family, prefix, vip, backends } of forms) {
     assert.equal(datapath.counts(service).datagrams, 1000)
   })
 
-  test(`[KP-4.16] sockets (${form}) spread evenly`, async () => {
+  test(`[KP-4.16 KPNG-D2] sockets (${form}) spread evenly`, async () => {
     datapath.service({ vips: [`${vip}#7003`], backends })
     assertUniform(await host.client().tally(`datagrams 300 ${family} ${shown} 7003`), backends, 300)
   })
@@ -89,7 +89,7 @@ test('an AF_INET address on an IPv6 socket is translated, and its reply shows th
   assert.equal(await client.call('recvfrom a'), `::ffff:10.96.1.1 53 ${a} hello`)
 })
 
-test('an IPV6_V6ONLY socket is not given an IPv4 backend', async () => {
+test('[DP-9.12] an IPV6_V6ONLY socket is not given an IPv4 backend', async () => {
   datapath.service({ vips: ['10.96.1.2#53'], backends: [a] })
   datapath.service({ vips: ['fd96::12#53'], backends: backends6 })
   const client = host.client()
@@ -211,6 +211,46 @@ test('nine Services on one socket each keep their backend, and each reply is its
     const [moved = ''] = Object.keys(await client.tally(`asks 3 a ::ffff:${vip} 53`))
     assert.ok(left.includes(moved), `${vip} to ${moved}`)
   }
+})
+
+test('[DP-9.14] flows that push each other out of the table touch no connected socket and none with few Services', async () => {
+  await using own = new SocketHost()
+  await own.serve(...backends4)
+  const room = 256
+  using small = new TestDatapath({ cgroup: own.cgroup, maxEntries: { rsk: room } })
+  const vips = Array.from({ length: 9 }, (_, n) => `10.96.9.${n + 1}`)
+  for (const vip of vips) small.service({ vips: [`${vip}#53`], backends: backends4 })
+  const client = own.client()
+  await client.call('socket c inet dgram')
+  assert.equal(await client.call('connect c 10.96.9.1 53'), '')
+  await client.call('socket u inet dgram')
+  const few = vips.slice(0, 4)
+  const answers = async (): Promise<Record<string, number>[]> => {
+    const counts: Record<string, number>[] = []
+    for (const vip of few) counts.push(await client.tally(`asks 3 u ${vip} 53`))
+    return counts
+  }
+  const before = await answers()
+  for (const counts of before) assert.deepEqual(Object.values(counts), [3])
+
+  const flooding = 40
+  // Five flows of each do not fit into its record, and each is there from both ends.
+  assert.ok(flooding * (vips.length - 4) * 2 > room)
+  for (let n = 0; n < flooding; n++) {
+    await client.call(`socket f${n} inet dgram`)
+    for (const vip of vips) await client.tally(`asks 1 f${n} ${vip} 53`)
+  }
+  assert.deepEqual(await answers(), before)
+  assert.equal(await client.call('getpeername c'), '10.96.9.1 53')
+  await client.call('send c hello')
+  assert.match(await client.call('recvfrom c'), /^10\.96\.9\.1 53 \S+ hello$/)
+  // Those that were pushed out are answered, too, and as the Service that they ask.
+  for (const vip of vips) {
+    const [[backend = '', count] = [], ...others] = Object.entries(await client.tally(`asks 3 f0 ${vip} 53`))
+    assert.ok(backends4.includes(backend), backend)
+    assert.deepEqual([count, others], [3, []])
+  }
+  await client.kill()
 })
 
 test('two threads on one socket: each Service keeps its backend, and no reply is taken for another’s', async () => {

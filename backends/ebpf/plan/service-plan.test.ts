@@ -68,7 +68,7 @@ describe('planService', () => {
     ])
   })
 
-  it('[KP-1.15] keeps TCP and UDP apart and says that SCTP is not served', () => {
+  it('[KP-1.15 KPNG-C15] keeps TCP and UDP apart and says that SCTP is not served', () => {
     const ports = (['TCP', 'UDP', 'SCTP'] as const).map(protocol => ({ name: 'dns', protocol, port: 53 }))
     const plan = planService(service({ name: 'a', clusterIPs: ['10.96.0.1'], ports }), BOTH)
     assert.deepEqual(

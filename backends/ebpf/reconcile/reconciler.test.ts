@@ -78,7 +78,7 @@ describe('the reconciler', () => {
     assert.deepEqual(agent.operations, [])
   })
 
-  it('writes names, then ranges, lists, addresses, then frontends', async () => {
+  it('[KPNG-D9] writes names, then ranges, lists, addresses, then frontends', async () => {
     using agent = new Harness()
     await agent.apply(web(['10.1.0.1:80']))
     const maps = agent.operations.map(operation => operation.split(' ')[0]).filter(map => map !== 'cfg')
@@ -99,7 +99,7 @@ describe('the reconciler', () => {
     assert.deepEqual(agent.dump(), ['service 1 -> default/web:http/TCP'])
   })
 
-  it('[KP-6.4] changes endpoints by a new range and one store, for all frontends at once', async () => {
+  it('[KP-6.4 KPNG-C10] changes endpoints by a new range and one store, for all frontends at once', async () => {
     using agent = new Harness()
     const spec = (endpoints: string[]) => web(endpoints, { externalIPs: ['192.0.2.1', '192.0.2.2'] })
     await agent.apply(spec(['10.1.0.1:80', '10.1.0.2:80']))

@@ -30,7 +30,7 @@ test('[KP-1.3] the node name is the host’s, lower case and trimmed, unless a f
   assert.equal(settingsWith(`${head}hostnameOverride: D\n`, { hostnameOverride: 'e' }).nodeName, 'e')
 })
 
-test('an empty node name is refused', () => {
+test('[KPNG-C2] an empty node name is refused', () => {
   for (const name of ['', '  '])
     assert.throws(() => agentSettings({ ...flags, nodeName: name }), {
       code: 'usage',
@@ -108,7 +108,7 @@ for (const [given, level] of [
   [{ v: '6' }, 'trace'],
   [{ v: '10', logLevel: 'warn' }, 'warn'],
 ] as const) {
-  test(`[KP-10.2.1] the log level is ${level} with ${JSON.stringify(given)}`, () =>
+  test(`[KP-10.2.1 KPNG-C13] the log level is ${level} with ${JSON.stringify(given)}`, () =>
     assert.equal(agentSettings({ ...flags, ...given }).logLevel, level))
 }
 

@@ -129,7 +129,7 @@ const grouped =
 const ofTargets = grouped(1)
 const ofListeners = grouped(podsPerService)
 
-test('kill -9 of the agent, again and again, while endpoints change: no connection to any ClusterIP fails', async t => {
+test('[KPNG-C11] kill -9 of the agent, again and again, while endpoints change: no connection to any ClusterIP fails', async t => {
   await killWhileConnecting(t, () => [])
 })
 
