@@ -1,4 +1,4 @@
-import { type Family, type ServiceView, serviceKey } from '@kpng/api'
+import { type Family, readyLocalAddresses, type ServiceView, serviceKey } from '@kpng/api'
 import type { WantedHealth } from './health/service-health.ts'
 
 /** Which policy Local: that for ClusterIPs, or that for traffic from outside. */
@@ -75,18 +75,9 @@ function healthOf(view: ServiceView): WantedHealth | undefined {
   const localEndpoints = Object.fromEntries(
     families
       .filter(family => view.addresses[family] !== undefined)
-      .map(family => [family, localReady(view, family)]),
+      .map(family => [family, readyLocalAddresses(view, family)]),
   )
   return { namespace, name, port, localEndpoints }
-}
-
-/** Distinct addresses over all ports. Terminating endpoints may still serve, but they are not ready. */
-function localReady(view: ServiceView, family: Family): number {
-  const addresses = new Set<string>()
-  for (const port of view.ports)
-    for (const endpoint of port.endpoints[family]?.endpoints ?? [])
-      if (endpoint.local && endpoint.ready) addresses.add(endpoint.address)
-  return addresses.size
 }
 
 function countsOf(view: ServiceView): Counts | undefined {
