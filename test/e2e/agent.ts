@@ -200,9 +200,9 @@ export class TestAgent implements AsyncDisposable {
     return await this.sync()
   }
 
-  /** POST /v1/sync; waits for the agent to come up, 20 seconds at most. */
+  /** POST /v1/sync; waits for the agent to come up, a minute at most, for machines that have none to spare. */
   async sync(): Promise<AgentAnswer> {
-    const deadline = performance.now() + 20_000
+    const deadline = performance.now() + 60_000
     for (;;) {
       try {
         return (await postJson(`/run/kpng/${this.instance}/status.sock`, '/v1/sync')) as AgentAnswer

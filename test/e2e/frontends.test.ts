@@ -177,7 +177,7 @@ test('[KP-1.9] a LoadBalancer address with ipMode Proxy is left alone', async ()
   assert.deepEqual(await probe('192.0.2.21'), await probe('192.0.2.199'), 'as an address that no Service has')
 })
 
-test('[KPNG-C1] the agent lives beside headless and ExternalName Services', async () => {
+test('[KP-1.5 KPNG-C1] the agent lives beside headless and ExternalName Services', async () => {
   const result = await lab.probe('node/node-b', '10.96.0.1:80', 2)
   assert.equal(
     Object.values(result.answered).reduce((a, b) => a + b, 0),
