@@ -38,6 +38,12 @@ export const Algorithm = {
 } as const
 export type Algorithm = (typeof Algorithm)[keyof typeof Algorithm]
 
+/** enum cfg_flag, CFG_*. */
+export const CfgFlag = {
+  OUTSIDE: 1,
+} as const
+export type CfgFlag = (typeof CfgFlag)[keyof typeof CfgFlag]
+
 /** enum hook, HOOK_*. */
 export const Hook = {
   CONNECT: 0,
@@ -391,6 +397,7 @@ const cidr6X8 = array(cidr6, 8)
 export interface Cfg {
   readonly cidr4Count: number
   readonly cidr6Count: number
+  readonly flags: number
   readonly cidr4: readonly Cidr4[]
   readonly cidr6: readonly Cidr6[]
 }
@@ -400,20 +407,23 @@ export const cfg: StructCodec<Cfg> = {
   size: 328,
   offsets: {
     cidr4Count: 0,
-    cidr6Count: 4,
+    cidr6Count: 2,
+    flags: 4,
     cidr4: 8,
     cidr6: 72,
   },
   encode(value, into, offset) {
-    u32.encode(value.cidr4Count, into, offset)
-    u32.encode(value.cidr6Count, into, offset + 4)
+    u16.encode(value.cidr4Count, into, offset)
+    u16.encode(value.cidr6Count, into, offset + 2)
+    u32.encode(value.flags, into, offset + 4)
     cidr4X8.encode(value.cidr4, into, offset + 8)
     cidr6X8.encode(value.cidr6, into, offset + 72)
   },
   decode(from, offset) {
     return {
-      cidr4Count: u32.decode(from, offset),
-      cidr6Count: u32.decode(from, offset + 4),
+      cidr4Count: u16.decode(from, offset),
+      cidr6Count: u16.decode(from, offset + 2),
+      flags: u32.decode(from, offset + 4),
       cidr4: cidr4X8.decode(from, offset + 8),
       cidr6: cidr6X8.decode(from, offset + 72),
     }
@@ -1304,6 +1314,14 @@ export const maps = {
     value: netnsMissing,
     maxEntries: 1024,
     flags: MapFlag.NO_PREALLOC,
+  },
+  outside: {
+    name: 'outside',
+    type: MapType.ARRAY,
+    key: u32,
+    value: u64,
+    maxEntries: 64,
+    flags: MapFlag.MMAPABLE,
   },
   reasonCount: {
     name: 'reason_count',

@@ -24,10 +24,11 @@ export const derivedMaps = [
   'source4',
   'source6',
   'cfg',
+  'outside',
   'service',
 ] as const
 /** Those that older versions did not have. */
-export const laterMaps: ReadonlySet<DerivedMap> = new Set(['source4', 'source6'])
+export const laterMaps: ReadonlySet<DerivedMap> = new Set(['source4', 'source6', 'outside'])
 /** They belong to sockets, clients and namespaces and outlive generations. */
 export const livingMaps = ['sk_tcp', 'sk_udp', 'rsk', 'affinity', 'netns'] as const
 /** May start again at zero. */

@@ -30,6 +30,7 @@ export const derivedMapsOf = (map: (name: DerivedMap) => BpfMap): DumpedMaps => 
   addr6: keyedMap(map('addr6'), maps.addr6.key, addrValue),
   source4: keyedMap(map('source4'), source4Key, maps.source4.value),
   source6: keyedMap(map('source6'), source6Key, maps.source6.value),
+  outside: memoryMap(map('outside'), maps.outside.value),
   cfg: keyedMap(map('cfg'), maps.cfg.key, cfg),
   service: keyedMap(map('service'), maps.service.key, serviceName),
 })

@@ -67,24 +67,26 @@ static __always_inline __u32 address_flags(const union address *addr, const int 
 
 /*
  * REASON_TRANSLATED: *svc is set. Otherwise what to do without one. In the order that costs least: a ClusterIP is in
- * a ServiceCIDR and takes one lookup; what is in none takes one to know that nobody has it, for the address of every
- * frontend is in addr4 or addr6 before that is.
+ * a ServiceCIDR and takes one lookup; what is in none takes a bit, seldom a lookup, to know that nobody has it, for
+ * the address of every frontend is in addr4 or addr6, and its bit set, before that is.
  */
 static __always_inline enum reason find_frontend(const struct request *request, const int family,
 						 struct svc_value **svc)
 {
-	bool in_cidr;
+	bool in_cidr, filtered;
 	__u32 flags;
 
 	if (is_local_only(&request->vip, family))
 		return REASON_NOT_A_SERVICE;
-	in_cidr = in_service_cidr(&request->vip, family);
+	in_cidr = in_service_cidr(&request->vip, family, &filtered);
 	if (in_cidr) {
 		*svc = lookup_svc(&request->vip, request->port, request->proto, family);
 		if (*svc)
 			return REASON_TRANSLATED;
 	}
 
+	if (!in_cidr && filtered && !may_be_outside(&request->vip, family))
+		return REASON_NOT_A_SERVICE;
 	flags = address_flags(&request->vip, family);
 	if (!flags)
 		return in_cidr ? REASON_UNALLOCATED : REASON_NOT_A_SERVICE;

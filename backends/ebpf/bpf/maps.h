@@ -5,7 +5,8 @@
  *
  * Three classes of state:
  *   derived   rebuilt from the Services at any time, in a new generation directory when the layout or a size
- *             changes (svc4, svc6, list, backend4, backend6, addr4, addr6, source4, source6, cfg, service)
+ *             changes (svc4, svc6, list, backend4, backend6, addr4, addr6, source4, source6, cfg, outside,
+ *             service)
  *   living    belongs to sockets, clients and namespaces, survives upgrades: version byte, append-only layout,
  *             reserved space (sk_tcp, sk_udp, rsk, affinity, netns)
  *   counters  may start again at zero (backend_count, service_count, reason_count, netns_missing)
@@ -189,7 +190,14 @@ struct netns_missing {
 	__u32 tgid; /* a process that is likely to be in it */
 };
 
-/* One entry. Written by U: counts to 0 first, then the CIDRs, then the counts. */
+/*
+ * One entry. Written by U: the first word to 0, then the CIDRs, then the first word, which K reads by one load: without
+ * counts and flags the maps are asked for everything.
+ */
+enum cfg_flag {
+	CFG_OUTSIDE = 1, /* the map outside is to be believed */
+};
+
 #define MAX_SERVICE_CIDRS 8
 
 struct cidr4 {
@@ -203,8 +211,9 @@ struct cidr6 {
 };
 
 struct cfg {
-	__u32 cidr4_count;
-	__u32 cidr6_count;
+	__u16 cidr4_count;
+	__u16 cidr6_count;
+	__u32 flags; /* enum cfg_flag */
 	struct cidr4 cidr4[MAX_SERVICE_CIDRS];
 	struct cidr6 cidr6[MAX_SERVICE_CIDRS];
 };
@@ -501,6 +510,20 @@ struct {
 	__type(value, struct cfg);
 } cfg SEC(".maps");
 
+/*
+ * A filter of OUTSIDE_BITS bits: that of an address is set, by its hash, where addr4 or addr6 may have it and it is in
+ * no ServiceCIDR. Written by U before those, read by K: most connections are to none of them and need no lookup.
+ */
+#define OUTSIDE_BITS 4096
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, OUTSIDE_BITS / 64);
+	__type(key, __u32);
+	__type(value, __u64);
+} outside SEC(".maps");
+
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
@@ -588,6 +611,7 @@ struct {
 	enum addr_flag addr_flag;
 	enum svc_flag svc_flag;
 	enum netns_flag netns_flag;
+	enum cfg_flag cfg_flag;
 	enum sk_tcp_flag sk_tcp_flag;
 	enum udp_flow_flag udp_flow_flag;
 	enum sk_udp_flag sk_udp_flag;

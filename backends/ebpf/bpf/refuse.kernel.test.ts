@@ -44,6 +44,7 @@ function fill(target: TestDatapath): void {
   }
   target.cfg.update(0, {
     cidr4Count: 2,
+    flags: 0,
     cidr6Count: 1,
     cidr4: [
       { addr: ipv4('10.200.0.0'), mask: ipv4('255.255.0.0') },

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
+import { ipBytes } from '@kpng/api'
 import type { Program } from '@kpng/ebpf'
-import { AddrFlag, Reason, type SelectTest, Version } from '../bindings.gen.ts'
+import { AddrFlag, CfgFlag, Reason, type SelectTest, Version } from '../bindings.gen.ts'
+import { hashOf } from '../reconcile/outside-filter.ts'
 import { ipv4, mapped } from './testing/address.ts'
 import { ask as askProgram } from './testing/ask.ts'
 import { assertUniform } from './testing/assert-uniform.ts'
@@ -109,7 +111,7 @@ test('[KP-4.11 KP-4.13 KP-4.14 KP-5.6] a miss: the address decides', () => {
 })
 
 test('[KP-4.12] outside of the ServiceCIDRs a Service is found by its address, inside without', () => {
-  const none = { cidr4Count: 0, cidr6Count: 0, cidr4: [], cidr6: [] }
+  const none = { cidr4Count: 0, cidr6Count: 0, flags: 0, cidr4: [], cidr6: [] }
   const known = datapath.service({ vips: ['192.0.2.6#80'], backends: ['10.1.0.1#80'] })
   const inside = datapath.service({ vips: ['10.97.0.1#80'], backends: ['10.1.0.1#80'] })
   datapath.addr4.delete(ipv4('10.97.0.1'))
@@ -124,6 +126,34 @@ test('[KP-4.12] outside of the ServiceCIDRs a Service is found by its address, i
     assert.equal(ask('192.0.2.7', 80).reason, Reason.NOT_A_SERVICE)
   } finally {
     datapath.cfg.update(0, none)
+  }
+})
+
+test('an address whose bit is not set is nobody’s, without a look into the maps; the hash is that of user space', () => {
+  const off = { cidr4Count: 0, cidr6Count: 0, flags: 0, cidr4: [], cidr6: [] }
+  const addresses = Array.from({ length: 40 }, (_, n) =>
+    n % 2 ? `198.18.${n}.${6 * n}` : `fd98:${n}::${n * n}:${n}`,
+  )
+  for (const address of addresses)
+    datapath.service({
+      vips: [`${address}#80`],
+      backends: [address.includes(':') ? 'fd01::1#80' : '10.1.0.1#80'],
+      protocols: ['tcp'],
+    })
+  const reasons = () => new Set(addresses.map(address => ask(address, 80).reason))
+  assert.deepEqual(reasons(), new Set([Reason.TRANSLATED]))
+  datapath.cfg.update(0, { ...off, flags: CfgFlag.OUTSIDE })
+  try {
+    assert.deepEqual(reasons(), new Set([Reason.NOT_A_SERVICE]))
+    for (const address of addresses) {
+      const hash = hashOf(ipBytes(address))
+      const word = datapath.outside.load64(hash >> 6)
+      datapath.outside.store64(hash >> 6, word | (1n << BigInt(hash & 63)))
+    }
+    assert.deepEqual(reasons(), new Set([Reason.TRANSLATED]))
+  } finally {
+    datapath.cfg.update(0, off)
+    for (let word = 0; word < 64; word++) datapath.outside.store64(word, 0n)
   }
 })
 

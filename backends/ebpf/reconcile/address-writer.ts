@@ -3,6 +3,7 @@ import { AddrFlag } from '../bindings.gen.ts'
 import type { AddressTable } from '../plan/address-table.ts'
 import { deleteEntries, isFull, writeEntries } from './entry-batch.ts'
 import type { DatapathMaps } from './maps.ts'
+import type { OutsideFilter } from './outside-filter.ts'
 import { ipv4, ipv6 } from './rows.ts'
 
 const UNKNOWN = -1
@@ -18,10 +19,12 @@ export class AddressWriter {
   readonly unfit = new Set<string>()
   readonly #maps: Pick<DatapathMaps, 'addr4' | 'addr6'>
   readonly #wanted: AddressTable
+  readonly #outside: OutsideFilter
 
-  constructor(maps: Pick<DatapathMaps, 'addr4' | 'addr6'>, wanted: AddressTable) {
+  constructor(maps: Pick<DatapathMaps, 'addr4' | 'addr6'>, wanted: AddressTable, outside: OutsideFilter) {
     this.#maps = maps
     this.#wanted = wanted
+    this.#outside = outside
   }
 
   touch(addresses: Iterable<string>): void {
@@ -85,6 +88,7 @@ export class AddressWriter {
   #settled(address: string): void {
     this.dirty.delete(address)
     this.unfit.delete(address)
+    if (this.applied.get(address) === undefined) this.#outside.leave(address)
   }
 
   async #write(
@@ -92,8 +96,17 @@ export class AddressWriter {
     failed: (address: string, error: unknown) => void,
     breathe: () => Promise<void>,
   ): Promise<void> {
+    const entered = changes.filter(([address]) => {
+      try {
+        this.#outside.enter(address)
+        return true
+      } catch (error) {
+        failed(address, error)
+        return false
+      }
+    })
     const rows = <K>(family: string, keyOf: (text: string) => K) =>
-      changes
+      entered
         .filter(([address]) => ipFamily(address) === family)
         .map(([address, flags]) => ({
           key: keyOf(address),

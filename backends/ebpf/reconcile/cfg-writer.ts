@@ -1,15 +1,25 @@
 import type { Cfg } from '../bindings.gen.ts'
 import type { DatapathMaps } from './maps.ts'
+import type { OutsideFilter } from './outside-filter.ts'
+import { cidrsOf } from './rows.ts'
 
 /** The map cfg: the ServiceCIDRs. One entry that programs read while it is written, so in three steps. */
 export class CfgWriter {
   readonly #map: DatapathMaps['cfg']
+  readonly #outside: OutsideFilter
   wanted: Cfg | undefined
   /** undefined: not known. */
   applied: Cfg | undefined
 
-  constructor(map: DatapathMaps['cfg']) {
+  constructor(map: DatapathMaps['cfg'], outside: OutsideFilter) {
     this.#map = map
+    this.#outside = outside
+  }
+
+  /** What a former agent has left. */
+  adopt(found: Cfg | undefined): void {
+    this.applied = found
+    if (found !== undefined) this.#outside.adoptCidrs(cidrsOf(found))
   }
 
   get dirty(): boolean {
@@ -28,9 +38,10 @@ export class CfgWriter {
     const { wanted, applied } = this
     if (wanted === undefined || !this.dirty) return
     this.applied = undefined
-    const none = { cidr4Count: 0, cidr6Count: 0 }
+    const none = { cidr4Count: 0, cidr6Count: 0, flags: 0 }
     if (applied !== undefined) this.#map.update(0, { ...applied, ...none })
     this.#map.update(0, { ...wanted, ...none })
+    this.#outside.setCidrs(cidrsOf(wanted))
     this.#map.update(0, wanted)
     this.applied = wanted
   }
@@ -40,7 +51,7 @@ const sameBytes = (a: Uint8Array, b: Uint8Array): boolean => Buffer.compare(a, b
 
 /** Compares what counts: CIDRs beyond the count do not. */
 function sameCfg(a: Cfg, b: Cfg): boolean {
-  if (a.cidr4Count !== b.cidr4Count || a.cidr6Count !== b.cidr6Count) return false
+  if (a.cidr4Count !== b.cidr4Count || a.cidr6Count !== b.cidr6Count || a.flags !== b.flags) return false
   const same4 = a.cidr4
     .slice(0, a.cidr4Count)
     .every(({ addr, mask }, index) => addr === b.cidr4[index]?.addr && mask === b.cidr4[index]?.mask)

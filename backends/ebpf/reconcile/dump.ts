@@ -27,6 +27,7 @@ export type DumpedMaps = Pick<
   | 'addr6'
   | 'source4'
   | 'source6'
+  | 'outside'
   | 'cfg'
   | 'service'
 >

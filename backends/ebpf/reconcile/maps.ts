@@ -26,6 +26,7 @@ export interface DatapathMaps {
   readonly addr6: KeyedMap<Uint8Array, AddrValue>
   readonly source4: KeyedMap<Source4Key, number>
   readonly source6: KeyedMap<Source6Key, number>
+  readonly outside: MemoryMap<bigint>
   readonly cfg: KeyedMap<number, Cfg>
   readonly service: KeyedMap<number, ServiceName>
   readonly affinity: KeyedMap<AffinityKey, AffinityValue>

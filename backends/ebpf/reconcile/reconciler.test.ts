@@ -78,11 +78,17 @@ describe('the reconciler', () => {
     assert.deepEqual(agent.operations, [])
   })
 
-  it('[KPNG-D9] writes names, then ranges, lists, addresses, then frontends', async () => {
+  it('[KPNG-D9] writes names, then ranges, lists, the filter, addresses, then frontends', async () => {
     using agent = new Harness()
     await agent.apply(web(['10.1.0.1:80']))
-    const maps = agent.operations.map(operation => operation.split(' ')[0]).filter(map => map !== 'cfg')
-    assert.deepEqual(maps, ['service', 'backend4', 'list', 'addr4', 'svc4'])
+    agent.forget()
+    await agent.apply({
+      name: 'other',
+      clusterIPs: ['10.96.0.77'],
+      ports: [{ port: 80, endpoints: ['10.1.0.1:80'] }],
+    })
+    const maps = agent.operations.map(operation => operation.split(' ')[0])
+    assert.deepEqual(maps, ['service', 'backend4', 'list', 'outside', 'addr4', 'svc4'])
   })
 
   it('deletes the frontend first, and its list and range only after a grace period', async () => {

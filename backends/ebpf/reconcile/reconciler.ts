@@ -84,7 +84,7 @@ export class Reconciler implements ViewSink {
     })
     const tables = new Tables(options.maps, options.limits, this.#retirement)
     this.#tables = tables
-    this.#cfg = new CfgWriter(options.maps.cfg)
+    this.#cfg = new CfgWriter(options.maps.cfg, tables.outside)
     this.#queues = new ServiceQueues({ ...timing, wake })
     this.#applier = new Applier(tables, this.#slicer)
     this.#verifier = new Verifier(tables, this.#cfg, this.#slicer)

@@ -3,6 +3,7 @@ import {
   type Backend4,
   type Backend6,
   type Cfg,
+  CfgFlag,
   type RecordRow,
   Scope,
   type Source4Key,
@@ -139,8 +140,27 @@ export function slotOfRecord(row: RecordRow): Slot {
 export function cfgOf(cidrs: NodePlan['serviceCIDRs']): Cfg {
   const cidr4 = cidrs.IPv4.map(row4)
   const cidr6 = cidrs.IPv6.map(row6)
-  return { cidr4Count: cidr4.length, cidr6Count: cidr6.length, cidr4, cidr6 }
+  return { cidr4Count: cidr4.length, cidr6Count: cidr6.length, flags: CfgFlag.OUTSIDE, cidr4, cidr6 }
 }
+
+/** The CIDRs in force with such an entry. */
+export const cidrsOf = ({ cidr4Count, cidr6Count, cidr4, cidr6 }: Cfg): Cidr[] => [
+  ...cidr4.slice(0, cidr4Count).map(({ addr, mask }) => ({
+    family: 'IPv4' as const,
+    bytes: Uint8Array.of(addr >>> 24, addr >>> 16, addr >>> 8, addr),
+    prefixLength: ones(Uint8Array.of(mask >>> 24, mask >>> 16, mask >>> 8, mask)),
+  })),
+  ...cidr6.slice(0, cidr6Count).map(({ addr, mask }) => ({
+    family: 'IPv6' as const,
+    bytes: addr,
+    prefixLength: ones(mask),
+  })),
+]
+
+const ones = (mask: Uint8Array): number => mask.reduce((sum, byte) => sum + POPULATION.indexOf(byte), 0)
+
+/** The bytes of masks, by how many bits they have. */
+const POPULATION = [0, 0x80, 0xc0, 0xe0, 0xf0, 0xf8, 0xfc, 0xfe, 0xff]
 
 // Host bits are cleared, as the programs need it: they compare (address & mask) with addr.
 const row4 = ({ bytes, prefixLength }: Cidr) => ({ addr: numberOfIPv4(bytes), mask: maskIPv4(prefixLength) })

@@ -73,10 +73,11 @@ async function seedContents(
   for (const index of contents.orphanLists) tables.lists.adoptOrphan(index)
   for (const [address, flags] of contents.addresses) {
     tables.addresses.applied.set(address, flags)
+    tables.outside.adopt(address)
   }
   for (const [id, ranges] of contents.sources) for (const range of ranges) tables.sources.enter(id, range)
   tables.sources.strange4.push(...contents.strangeSources4)
   tables.sources.strange6.push(...contents.strangeSources6)
   tables.names.strange.push(...contents.strangeNames)
-  cfg.applied = contents.cfg
+  cfg.adopt(contents.cfg)
 }

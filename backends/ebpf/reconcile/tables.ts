@@ -6,6 +6,7 @@ import { FrontendTable } from './frontend-table.ts'
 import { ListTable } from './list-table.ts'
 import type { DatapathMaps } from './maps.ts'
 import { NameTable } from './name-table.ts'
+import { OutsideFilter } from './outside-filter.ts'
 import type { Retirement } from './retirement.ts'
 import { SourceTable } from './source-table.ts'
 import {
@@ -34,6 +35,7 @@ export class Tables {
   readonly claims = new Claims()
   readonly wantedAddresses = new AddressTable()
   readonly addresses: AddressWriter
+  readonly outside: OutsideFilter
   readonly names: NameTable
   readonly lists: ListTable
   readonly frontends: FrontendTable
@@ -55,7 +57,8 @@ export class Tables {
     this.names = new NameTable(maps.service)
     this.lists = new ListTable(maps, retirement)
     this.sources = new SourceTable(maps)
-    this.addresses = new AddressWriter(maps, this.wantedAddresses)
+    this.outside = new OutsideFilter(maps.outside)
+    this.addresses = new AddressWriter(maps, this.wantedAddresses, this.outside)
     this.frontends = new FrontendTable(maps, ({ port, list }) => {
       if (port !== undefined) this.left.add(port)
       if (list !== undefined) this.#retireOwnerless(list)

@@ -46,7 +46,7 @@ describe('verification', () => {
     ['an address too many', ({ maps }) => maps.addr6.update(new Uint8Array(16).fill(7), { flags: 1 })],
     [
       'other ServiceCIDRs',
-      ({ maps }) => maps.cfg.update(0, { cidr4Count: 1, cidr6Count: 0, cidr4: [], cidr6: [] }),
+      ({ maps }) => maps.cfg.update(0, { cidr4Count: 1, cidr6Count: 0, flags: 0, cidr4: [], cidr6: [] }),
     ],
   ]
   for (const [what, damage] of damages) {

@@ -117,6 +117,7 @@ export class Verifier {
     await this.#addresses('IPv6', maps.addr6.entries(), formatIPv6)
     yield
     if (this.#cfg.check()) this.repairs++
+    this.repairs += this.#tables.outside.verify()
   }
 
   async #frontends<K>(

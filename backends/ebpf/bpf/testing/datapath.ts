@@ -63,6 +63,7 @@ export class TestDatapath implements Disposable {
   readonly netnsMissing: KeyedMap<bigint, gen.NetnsMissing>
   readonly affinity: KeyedMap<gen.AffinityKey, gen.AffinityValue>
   readonly dead: KeyedMap<gen.DeadKey, number>
+  readonly outside: MemoryMap<bigint>
   readonly list: MemoryMap<gen.ListEntry>
   readonly backend4: MemoryMap<gen.Backend4>
   readonly backend6: MemoryMap<gen.Backend6>
@@ -101,6 +102,7 @@ export class TestDatapath implements Disposable {
     this.cfg = keyedMap(this.sock.map('cfg'), maps.cfg.key, maps.cfg.value)
     this.affinity = keyedMap(this.sock.map('affinity'), maps.affinity.key, maps.affinity.value)
     this.dead = keyedMap(this.sock.map('dead'), maps.dead.key, maps.dead.value)
+    this.outside = memoryMap(this.sock.map('outside'), maps.outside.value)
     this.list = memoryMap(this.sock.map('list'), maps.list.value)
     this.backend4 = memoryMap(this.sock.map('backend4'), maps.backend4.value)
     this.backend6 = memoryMap(this.sock.map('backend6'), maps.backend6.value)

@@ -218,7 +218,7 @@ export function fakeMaps(sizes: FakeSizes = SMALL, fault: Fault = () => undefine
     new FakeMemory(spec.name, spec.value, max, fault)
   // An array of one entry, which is there from the beginning.
   const cfg = new FakeHash(specs.cfg.name, specs.cfg.key, specs.cfg.value, 1, () => undefined)
-  cfg.update(0, { cidr4Count: 0, cidr6Count: 0, cidr4: NO_CIDRS4, cidr6: NO_CIDRS6 })
+  cfg.update(0, { cidr4Count: 0, cidr6Count: 0, flags: 0, cidr4: NO_CIDRS4, cidr6: NO_CIDRS6 })
   return {
     svc4: hash(specs.svc4, sizes.frontends),
     svc6: hash(specs.svc6, sizes.frontends),
@@ -229,6 +229,7 @@ export function fakeMaps(sizes: FakeSizes = SMALL, fault: Fault = () => undefine
     addr6: hash(specs.addr6, sizes.addresses),
     source4: hash(specs.source4, sizes.sources),
     source6: hash(specs.source6, sizes.sources),
+    outside: memory(specs.outside, specs.outside.maxEntries),
     cfg: cfg.share(fault),
     service: hash(specs.service, sizes.names),
     affinity: hash(specs.affinity, 1024),
@@ -251,6 +252,7 @@ export const shareMaps = (maps: FakeMaps, fault: Fault): FakeMaps => ({
   addr6: maps.addr6.share(fault),
   source4: maps.source4.share(fault),
   source6: maps.source6.share(fault),
+  outside: maps.outside.share(fault),
   cfg: maps.cfg.share(fault),
   service: maps.service.share(fault),
   affinity: maps.affinity.share(fault),

@@ -1,5 +1,5 @@
 import { cidrContains, ipBytes, parseCIDR, parseIPv4 } from '@kpng/api'
-import { AddrFlag, Reason, SvcFlag, type SvcValue } from '../../bindings.gen.ts'
+import { AddrFlag, CfgFlag, Reason, SvcFlag, type SvcValue } from '../../bindings.gen.ts'
 import { parseIPv6 } from '../../plan/address.ts'
 import {
   type FrontendPlace,
@@ -29,6 +29,8 @@ export type Answer =
  */
 export function lookup(maps: FakeMaps, place: FrontendPlace, source?: string): Answer {
   const isInside = inServiceCidr(maps, place.address)
+  if (place.address !== '' && !isInside && !mayBeOutside(maps, place.address))
+    return { verdict: 'NOT_A_SERVICE' }
   const flags = flagsOf(maps, place.address)
   const mayServe = isInside || (flags & (AddrFlag.CLUSTER_IP | AddrFlag.EXTERNAL)) !== 0
   const direct = mayServe ? frontendOf(maps, place) : undefined
@@ -44,6 +46,20 @@ export function lookup(maps: FakeMaps, place: FrontendPlace, source?: string): A
   const nodePort = (flags & AddrFlag.NODE) !== 0 ? frontendOf(maps, { ...place, address: '' }) : undefined
   if (nodePort !== undefined) return listOf(maps, place, nodePort)
   return { verdict: (flags & AddrFlag.CLUSTER_IP) !== 0 ? 'UNKNOWN_PORT' : 'NOT_A_SERVICE' }
+}
+
+/** The filter, where it is to be believed: asked with the hash of the programs, in their words. */
+function mayBeOutside(maps: FakeMaps, address: string): boolean {
+  if (((maps.cfg.lookup(0)?.flags ?? 0) & CfgFlag.OUTSIDE) === 0) return true
+  const bytes = ipBytes(address)
+  const factor = 0x9e3779b1n
+  let hash = 0n
+  for (let at = 0; at < bytes.length; at += 4) {
+    const word = Buffer.from(bytes.subarray(at, at + 4)).readUInt32LE()
+    hash = BigInt.asUintN(32, hash * factor + BigInt(word))
+  }
+  const bit = Number(BigInt.asUintN(32, hash * factor) >> 20n)
+  return ((maps.outside.load64(bit >> 6) >> BigInt(bit & 63)) & 1n) === 1n
 }
 
 const answerOf = (maps: FakeMaps, place: FrontendPlace, value: SvcValue | undefined): Answer =>

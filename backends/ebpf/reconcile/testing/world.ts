@@ -193,6 +193,7 @@ export class World {
       () => maps.backend4.write(index, [{ ...maps.backend4.read(index), list: 60 }]),
       () => maps.backend6.write(index, [{ ...maps.backend6.read(index), id: 0 }]),
       () => address !== undefined && maps.addr4.delete(address),
+      () => [...Array(64).keys()].forEach(word => void maps.outside.store64(word, 0n)),
       () => maps.addr4.update(7, { flags: 4 }),
       () => source4 !== undefined && maps.source4.delete(source4),
       () => source6 !== undefined && maps.source6.delete(source6),
@@ -200,7 +201,14 @@ export class World {
       () => maps.source4.update({ prefixLength: 3, servicePort: 60, addr: 7 }, 1),
       () => maps.source6.update({ prefixLength: 33, servicePort: 61, addr: new Uint8Array(16) }, 1),
       () => key4 !== undefined && maps.svc4.update(key4, { ...value, flags: 1 }),
-      () => maps.cfg.update(0, { cidr4Count: 1, cidr6Count: 0, cidr4: [{ addr: 0, mask: 0 }], cidr6: [] }),
+      () =>
+        maps.cfg.update(0, {
+          cidr4Count: 1,
+          cidr6Count: 0,
+          flags: 0,
+          cidr4: [{ addr: 0, mask: 0 }],
+          cidr6: [],
+        }),
     ]
     try {
       pick(acts)?.()
