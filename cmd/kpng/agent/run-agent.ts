@@ -16,10 +16,10 @@ export async function runAgent(settings: AgentSettings, openSource: OpenSource):
   const stopped = stopSignal()
   const { configurationFile: file } = settings
   using configuration = file && new ConfigurationWatch(file.path, file.text)
+  const missed = requireCapabilities()
   using startLog = new StartLog(settings, servedFamilies(), logger)
   startLog.begin()
-  for (const { name, without } of requireCapabilities())
-    logger.warn({ capability: `CAP_${name}` }, `missing: ${without}`)
+  for (const { name, without } of missed) logger.warn({ capability: `CAP_${name}` }, `missing: ${without}`)
   await using agent = await Agent.open(settings, openSource, logger, startLog)
   if (settings.initOnly) {
     logger.info({}, 'the programs are loaded and the maps pinned; what is left to do needs an agent')

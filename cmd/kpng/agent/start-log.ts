@@ -29,7 +29,7 @@ export class StartLog implements Disposable {
     this.#logger = logger
   }
 
-  /** Before anything is touched on the machine. Throws usage when the node cannot be served so. */
+  /** Before anything else is touched on the machine. Throws usage, and touches nothing, when the node cannot be served so. */
   begin(): void {
     const logger = this.#logger
     const { warnings, oomScoreAdj } = this.#settings
