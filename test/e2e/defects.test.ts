@@ -1,5 +1,9 @@
 import assert from 'node:assert/strict'
+import { execFileSync } from 'node:child_process'
+import { readdirSync } from 'node:fs'
+import { join } from 'node:path'
 import { after, beforeEach, test } from 'node:test'
+import { openPinnedLink } from '@kpng/ebpf'
 import { endpointSlice, type PortSpec, service } from './manifests.ts'
 import { Stage } from './stage.ts'
 
@@ -145,6 +149,21 @@ test('[KPNG-C1 KPNG-C15] what is odd or has parts missing is left out or reporte
   // 5 standard deviations from one half: the one that is listed twice has no second share.
   assert.ok(Math.abs((tally[`${pod5}:8080`] ?? 0) - 100) < 36, JSON.stringify(tally))
   assert.deepEqual(await stage.reached('fd00:96::40'), ['ECONNREFUSED'])
+})
+
+test('[KPNG-D11] no program that is attached writes to the kernel’s trace', () => {
+  const links = join('/sys/fs/bpf/kpng', stage.agent.instance, 'link')
+  const hooks = readdirSync(links)
+  assert.ok(hooks.includes('connect4'), hooks.join())
+  for (const hook of hooks) {
+    using link = openPinnedLink(join(links, hook))
+    const id = `${link.info().programId}`
+    const calls = execFileSync('bpftool', ['prog', 'dump', 'xlated', 'id', id], { encoding: 'utf8' }).match(
+      /call .*/g,
+    )
+    assert.deepEqual(calls?.filter(call => /printk|seq_/.test(call)) ?? [], [], hook)
+    if (hook === 'connect4') assert.match(calls?.join() ?? '', /map_lookup/, 'the calls have names')
+  }
 })
 
 test('[DP-9.20] a client’s affinity outlives a hundred syncs and changes of others', async () => {

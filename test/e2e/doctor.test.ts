@@ -94,7 +94,7 @@ test('with a cgroup root that is hidden', async () => {
   assert.deepEqual(names(found), ['bad cgroup root'])
 })
 
-test('in a private cgroup namespace, where the root is not the node’s', async () => {
+test('[DP-9.1] in a private cgroup namespace, where the root is not the node’s', async () => {
   await using host = new TestHost()
   const mounted = 'umount -l /sys/fs/cgroup/unified && mount -t cgroup2 none /sys/fs/cgroup/unified'
   const found = await complaints(host, ['unshare', '--cgroup', ...inMounts(mounted)])
