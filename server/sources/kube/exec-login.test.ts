@@ -177,15 +177,19 @@ function runs(plugin: Plugin, file: string): boolean {
   }
 }
 
-test('a plugin that hangs is ended, with what it has started', async () => {
-  using plugin = new Plugin('sleep 1000 & echo $! >child; wait')
-  using login = plugin.login({ timeoutMs: 2_000 })
-  assert.match(await failure(login), /plugin: it did not answer within 2 s$/)
-  for (let i = 0; i < 100 && runs(plugin, 'child'); i++) await sleep(10)
-  assert.equal(runs(plugin, 'child'), false)
-  plugin.write(says({ token: 'now' }))
-  assert.equal((await login.current()).token, 'now')
-})
+for (const [how, end] of [
+  ['that hangs', 'wait'],
+  ['that leaves behind who holds its output', 'exit 0'],
+] as const)
+  test(`a plugin ${how} is ended, with what it has started`, async () => {
+    using plugin = new Plugin(`sleep 1000 & echo $! >child; ${end}`)
+    using login = plugin.login({ timeoutMs: 2_000 })
+    assert.match(await failure(login), /plugin: it did not answer within 2 s$/)
+    for (let i = 0; i < 100 && runs(plugin, 'child'); i++) await sleep(10)
+    assert.equal(runs(plugin, 'child'), false)
+    plugin.write(says({ token: 'now' }))
+    assert.equal((await login.current()).token, 'now')
+  })
 
 test('a plugin that is running ends with its user', async () => {
   using plugin = new Plugin('sleep 1000 & echo $! >child; wait')

@@ -133,9 +133,12 @@ export class ExecLogin implements Login {
   }
 }
 
-/** With everything that it has started. */
-function kill({ pid, exitCode, signalCode }: ChildProcess): void {
-  if (pid === undefined || exitCode !== null || signalCode !== null) return
+/**
+ * With everything that it has started. Only while somebody holds its outputs: one that has ended may have left others
+ * behind, whose group keeps its number.
+ */
+function kill({ pid }: ChildProcess): void {
+  if (pid === undefined) return
   try {
     process.kill(-pid, 'SIGKILL')
   } catch {
