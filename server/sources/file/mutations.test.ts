@@ -1,0 +1,159 @@
+import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
+import { describe, it } from 'node:test'
+import { fileURLToPath } from 'node:url'
+import fc from 'fast-check'
+import { dump, load } from 'js-yaml'
+import { isRecord } from '../../objects/fields.ts'
+import type { KubeObject } from '../../objects/types.ts'
+import { readManifest } from './manifest.ts'
+
+/**
+ * A real cluster's dump in which one object after the other has something else in place of some of its fields: the
+ * objects beside it are read as before, and what is said names it.
+ */
+const DUMP = fileURLToPath(new URL('../../../examples/cluster/dump.yaml', import.meta.url))
+const { items } = load(readFileSync(DUMP, 'utf8')) as { items: Json[] }
+
+type Json = Record<string, unknown>
+
+/** A step is the index of a key or an item, modulo their number. */
+interface Mutation {
+  readonly path: readonly number[]
+  readonly change: 'remove' | 'replace' | 'rename' | 'repeat'
+  readonly value: unknown
+}
+
+const leaf = fc.oneof(
+  fc.constantFrom(
+    null,
+    true,
+    '',
+    ' ',
+    '0',
+    '-1',
+    'IPv4',
+    '10.0.0.1',
+    '10.0.0.1/33',
+    'fd00::1',
+    '::ffff:10.0.0.1',
+  ),
+  fc.constantFrom(
+    0,
+    -1,
+    1.5,
+    65_536,
+    2 ** 53,
+    1e308,
+    Number.NaN,
+    'None',
+    'Local',
+    '__proto__',
+    'constructor',
+  ),
+  fc.string({ unit: 'binary', maxLength: 8 }),
+  fc.integer(),
+)
+const junk = fc.oneof(
+  leaf,
+  fc.array(leaf, { maxLength: 3 }),
+  fc.dictionary(fc.constantFrom('name', 'ip', 'port', 'addresses', '__proto__', 'x'), leaf, { maxKeys: 3 }),
+  fc.constantFrom([[]], [{}], [null], {}),
+)
+const mutation: fc.Arbitrary<Mutation> = fc.record({
+  path: fc.array(fc.nat(12), { minLength: 1, maxLength: 6 }),
+  change: fc.constantFrom('remove', 'replace', 'replace', 'rename', 'repeat'),
+  value: junk,
+})
+
+/** The object with the field changed that the path leads to. The names of objects and their kind stay. */
+function mutate(
+  value: unknown,
+  { path, change, value: other }: Mutation,
+  above: readonly string[] = [],
+): unknown {
+  const [step = 0, ...rest] = path
+  if (Array.isArray(value)) {
+    if (value.length === 0) return other
+    const at = step % value.length
+    const list: unknown[] = [...value]
+    if (rest.length > 0) list[at] = mutate(value[at], { path: rest, change, value: other }, [...above, '[]'])
+    else if (change === 'remove') list.splice(at, 1)
+    else if (change === 'repeat') list.push(...Array.from({ length: 40 }, () => value[at]))
+    else list[at] = other
+    return list
+  }
+  if (!isRecord(value)) return other
+  const keys = Object.keys(value).filter(key => !identity.has([...above, key].join('.')))
+  const key = keys[step % keys.length]
+  if (key === undefined) return value
+  const { [key]: old, ...others } = value
+  if (rest.length > 0 && typeof old === 'object' && old !== null)
+    return { ...value, [key]: mutate(old, { path: rest, change, value: other }, [...above, key]) }
+  if (key === 'metadata') return value
+  if (change === 'remove') return others
+  if (change === 'rename') return { ...others, [`${key}x`]: old }
+  return { ...value, [key]: other }
+}
+const identity = new Set(['apiVersion', 'kind', 'metadata.name', 'metadata.namespace'])
+
+const nameOf = (item: Json): string => {
+  const { kind, metadata } = item as { kind: string; metadata: { name: string; namespace?: string } }
+  return metadata.namespace === undefined
+    ? `${kind} ${metadata.name}`
+    : `${kind} ${metadata.namespace}/${metadata.name}`
+}
+const nameOfObject = (object: KubeObject): string =>
+  'namespace' in object
+    ? `${object.kind} ${object.namespace}/${object.name}`
+    : `${object.kind} ${object.name}`
+
+/** Each object by its name. */
+function objectsOf(text: string): { read: Map<string, KubeObject>; problems: readonly string[] } {
+  const { objects, problems, damaged } = readManifest(text, 'f')
+  assert.equal(damaged, false, JSON.stringify(problems))
+  for (const { where } of problems) assert.match(where, /^f(?::\d+:\d+)?$/)
+  const read = objects.map(it => {
+    assert.ok('object' in it)
+    return [nameOfObject(it.object), it.object] as const
+  })
+  return { read: new Map(read), problems: problems.map(({ message }) => message) }
+}
+
+const shapes: Readonly<Record<string, (objects: readonly unknown[]) => string>> = {
+  'a List in YAML': objects => dump({ apiVersion: 'v1', kind: 'List', items: objects }, { noRefs: true }),
+  'a List in JSON': objects => JSON.stringify({ apiVersion: 'v1', kind: 'List', items: objects }),
+  documents: objects => objects.map(it => dump(it, { noRefs: true })).join('---\n'),
+}
+
+const { read: expected } = objectsOf(readFileSync(DUMP, 'utf8'))
+
+describe('a real dump with fields that are anything', () => {
+  for (const [shape, write] of Object.entries(shapes))
+    it(`as ${shape}: the other objects are read as before, and problems name the object`, () => {
+      const changes = fc.array(fc.tuple(fc.nat(items.length - 1), mutation), { minLength: 1, maxLength: 4 })
+      fc.assert(
+        fc.property(changes, all => {
+          const changed = new Set<string>()
+          const objects: Json[] = [...items]
+          for (const [index, change] of all) {
+            const item = objects[index]
+            assert.ok(item !== undefined)
+            objects[index] = mutate(item, change) as Json
+            changed.add(nameOf(item))
+          }
+          const { read, problems } = objectsOf(write(objects))
+          for (const [name, object] of expected)
+            if (!changed.has(name)) assert.deepEqual(read.get(name), object)
+          for (const name of read.keys()) assert.ok(expected.has(name), name)
+          for (const problem of problems)
+            assert.ok(
+              [...changed].some(name => problem.startsWith(`${name}: `)) ||
+                /^and \d+ more problems/.test(problem),
+              problem,
+            )
+        }),
+        { numRuns: 60 },
+      )
+    })
+})
