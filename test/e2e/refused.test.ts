@@ -78,7 +78,8 @@ for (const [name, error, objects] of [
     await stage.apply(...objects)
     const { answers, slowest } = await told()
     assert.deepEqual(answers, [error])
-    assert.ok(slowest < 0.5, `the slowest took ${slowest} s`)
+    // A packet that is sent and not answered costs a second or more.
+    assert.ok(slowest < 0.9, `the slowest took ${slowest} s`)
   })
 
 test('a Service that was refused is served as soon as it has an endpoint, also to sockets that were refused', async () => {

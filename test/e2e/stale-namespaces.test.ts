@@ -81,7 +81,7 @@ async function podNamespace(): Promise<Clients> {
 async function assertMovedOn(pod: Clients): Promise<void> {
   const took = await pod.run<Record<string, number>>(moveOn)
   assert.deepEqual(Object.keys(took).sort(), ['mapped', 'plain', 'six'], JSON.stringify(took))
-  for (const seconds of Object.values(took)) assert.ok(seconds < 1, JSON.stringify(took))
+  for (const seconds of Object.values(took)) assert.ok(seconds < 2.5, JSON.stringify(took))
   assert.deepEqual(await pod.run('told()'), after1, 'the others are the same sockets as before')
 }
 
@@ -151,6 +151,6 @@ result = [answer[0], time.monotonic() - started]`),
   )
   for (const [answer, seconds] of moved) {
     assert.match(answer, /10\.180\.1\.1:8080/)
-    assert.ok(seconds < 1, `${seconds} s`)
+    assert.ok(seconds < 2.5, `${seconds} s`)
   }
 })
