@@ -4,7 +4,7 @@ import type { ServiceView } from '@kpng/api'
 import { decodeViewDocument, encodeViewDocument, type ViewHeader } from './view-document.ts'
 
 const header: ViewHeader = {
-  version: 1,
+  version: 2,
   instance: 'default',
   pid: 1,
   writtenAt: '2026-01-01T00:00:00Z',
@@ -34,6 +34,6 @@ for (const count of [0, 1, 99, 100, 101, 250]) {
 }
 
 test('view document: another version is refused', () => {
-  assert.throws(() => decodeViewDocument('{"version":2,"services":[]}'), /version 1/)
-  assert.throws(() => decodeViewDocument('[]'), /version 1/)
+  assert.throws(() => decodeViewDocument('{"version":1,"services":[]}'), /version 2/)
+  assert.throws(() => decodeViewDocument('[]'), /version 2/)
 })

@@ -2,7 +2,7 @@ import type { NodeView, Problem, ServiceView } from '@kpng/api'
 
 /** Everything in the view document but the Services. */
 export interface ViewHeader {
-  readonly version: 1
+  readonly version: 2
   readonly instance: string
   readonly pid: number
   /** RFC 3339. */
@@ -47,10 +47,10 @@ export function decodeViewDocument(text: string): ViewDocument {
     typeof document !== 'object' ||
     document === null ||
     !('version' in document) ||
-    document.version !== 1 ||
+    document.version !== 2 ||
     !('services' in document) ||
     !Array.isArray(document.services)
   )
-    throw new Error('not a view document of version 1')
+    throw new Error('not a view document of version 2')
   return document as ViewDocument
 }

@@ -234,7 +234,7 @@ export class Agent implements AsyncDisposable {
   #document(): Iterable<string> {
     return encodeViewDocument(
       {
-        version: 1,
+        version: 2,
         instance: this.#settings.instance,
         pid: process.pid,
         writtenAt: new Date().toISOString(),
