@@ -223,6 +223,18 @@ describe('sources of network namespaces', () => {
     assert.deepEqual(machine.finder.problems, [])
   })
 
+  test('a missed namespace is asked for again in a while where looking fails', async () => {
+    using machine = new Machine()
+    machine.finder.watch(VIP)
+    await machine.settle()
+    machine.fails = new Error('no thread')
+    machine.looks = []
+    machine.miss(7)
+    await machine.clock.pass(2_000)
+    const asked = machine.looks.filter(look => look === '7').length
+    assert.ok(asked >= 2 && asked <= 5, `${machine.looks}`)
+  })
+
   test('are found later where nothing can be looked into now, and nobody waits for that', async () => {
     using machine = new Machine()
     machine.add(1, '10.0.0.1')

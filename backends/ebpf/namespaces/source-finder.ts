@@ -144,6 +144,8 @@ export class SourceFinder implements Disposable {
     const asked = [...missing.entries()].filter(([cookie]) => !this.#notBeforeMs.has(cookie))
     if (asked.length === 0) return
     const namespaces = asked.map(([, value]) => value)
+    // Also where looking fails.
+    for (const [cookie] of asked) this.#notBeforeMs.set(cookie, nowMs + this.#times.againMs)
     const { found } = await look({ namespaces, destinations, max: asked.length })
     if (this.#closed || this.#destinations === undefined) return
     const sources = new Map(found.map(one => [one.inode, one]))
