@@ -97,3 +97,21 @@ test('an object without anything gives empty tables', () => {
   assert.match(text, /export const maps = {} as const/)
   assert.match(text, /export const programs = {} as const/)
 })
+
+for (const [what, name] of [
+  ['no name', ''],
+  ['a name of another language', 'core::option'],
+  ['a name that begins with a digit', '4th'],
+  ['a name that would be code', "a: 0 } as const; globalThis.x = '"],
+] as const)
+  test(`an object with ${what} is refused`, () => {
+    assert.throws(
+      () => print(source('odd', withMap(name, 1, [4]))),
+      (error: unknown) => {
+        assert.ok(error instanceof EbpfError)
+        assert.equal(error.code, 'MALFORMED')
+        assert.match(error.message, /is no identifier of C: "/)
+        return true
+      },
+    )
+  })

@@ -4,6 +4,7 @@ import { mapDefinitions } from '../btf/map-definitions.ts'
 import { type Shape, type StructShape, shapeOf } from '../btf/shape.ts'
 import type { BtfEnum } from '../btf/types.ts'
 import { EbpfError } from '../error.ts'
+import { checkNames } from './check-names.ts'
 
 /**
  * The section whose variables say for which types bindings are wanted beyond those of the maps. Compilers drop
@@ -62,12 +63,14 @@ export interface ConstantBinding {
 
 /**
  * What several objects that share maps declare, as one. Throws LAYOUT where they declare different things under
- * one name, MALFORMED for BTF that is.
+ * one name, MALFORMED for BTF that is, or whose names are not those of C.
  */
 export function collectBindings(sources: readonly BindingSource[]): Bindings {
   const collector = new Collector()
   for (const source of sources) collector.add(source)
-  return collector.bindings()
+  const bindings = collector.bindings()
+  checkNames(bindings)
+  return bindings
 }
 
 class Collector {
