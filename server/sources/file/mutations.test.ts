@@ -5,8 +5,10 @@ import { fileURLToPath } from 'node:url'
 import fc from 'fast-check'
 import { dump, load } from 'js-yaml'
 import { isRecord } from '../../objects/fields.ts'
-import type { KubeObject } from '../../objects/types.ts'
+import { type KubeObject, objectKey } from '../../objects/types.ts'
+import { TemporaryDirectory } from './fixtures.ts'
 import { readManifest } from './manifest.ts'
+import { ManifestFiles } from './manifest-files.ts'
 
 /**
  * A real cluster's dump in which one object after the other has something else in place of some of its fields: the
@@ -156,4 +158,60 @@ describe('a real dump with fields that are anything', () => {
         { numRuns: 60 },
       )
     })
+})
+
+describe('a directory with a real dump in three files, damaged and mended again', () => {
+  const parts = [0, 1, 2].map(part =>
+    items
+      .filter((_, index) => index % 3 === part)
+      .map(it => dump(it, { noRefs: true }))
+      .join('---\n'),
+  )
+  const step = fc.record({
+    part: fc.nat(parts.length - 1),
+    at: fc.nat(20_000),
+    remove: fc.oneof(fc.nat(4), fc.nat(5000)),
+    insert: fc.string({ unit: fc.constantFrom(...'a1 \n:-#\'"|>[]{},&*!?\t%\0\u{1F600}'), maxLength: 4 }),
+    mend: fc.boolean(),
+  })
+  const keysOf = (text: string): Set<string> =>
+    new Set(readManifest(text, 'f').objects.flatMap(it => ('object' in it ? [objectKey(it.object)] : [])))
+
+  it('the other files lose nothing, a file that makes no sense keeps what it had, and mended all is as before', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(step, { minLength: 1, maxLength: 6 }), async steps => {
+        using directory = new TemporaryDirectory()
+        await using files = new ManifestFiles([directory.path])
+        const write = (part: number, text: string): string => directory.write(`${part}.yaml`, text)
+        for (const [part, text] of parts.entries()) write(part, text)
+        await files.refresh()
+        const original = new Map([...files.objects()].map(it => [objectKey(it), it]))
+        assert.equal(original.size, expected.size)
+        const now = [...parts]
+        const kept = parts.map(keysOf)
+        for (const { part, at, remove, insert, mend } of steps) {
+          const whole = parts[part] ?? ''
+          const from = at % whole.length
+          const text = mend ? whole : whole.slice(0, from) + insert + whole.slice(from + remove)
+          write(part, text)
+          now[part] = text
+          if (!readManifest(text, 'f').damaged) kept[part] = keysOf(text)
+          await files.refresh()
+          const elsewhere = new Set(now.flatMap((it, index) => (it === parts[index] ? [] : [...keysOf(it)])))
+          for (const [index, keys] of kept.entries())
+            for (const key of keys) {
+              assert.ok(files.get(key) !== undefined, key)
+              // Damage can make one object into another of a good file: then the last file's counts.
+              if (now[index] === parts[index] && !elsewhere.has(key))
+                assert.deepEqual(files.get(key), original.get(key))
+            }
+        }
+        for (const [part, text] of parts.entries()) write(part, text)
+        await files.refresh()
+        assert.deepEqual(new Map([...files.objects()].map(it => [objectKey(it), it])), original)
+        assert.deepEqual(files.problems(), [])
+      }),
+      { numRuns: 20 },
+    )
+  })
 })
