@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 
 /** A process that a later one with the same pid is not taken for. */
@@ -30,12 +30,19 @@ export function identify(pid: number): ProcessIdentity | undefined {
   return stat === undefined ? undefined : { pid, startTime: stat.startTime }
 }
 
-/** A zombie is not alive. */
+/** A zombie is not alive, unless threads of it are still on their way out: they hold its sockets and files. */
 export function isAlive(process: ProcessIdentity): boolean {
   const stat = readStat(process.pid)
-  return (
-    stat !== undefined && stat.startTime === process.startTime && stat.state !== 'Z' && stat.state !== 'X'
-  )
+  if (stat === undefined || stat.startTime !== process.startTime) return false
+  return (stat.state !== 'Z' && stat.state !== 'X') || countThreads(process.pid) > 1
+}
+
+function countThreads(pid: number): number {
+  try {
+    return readdirSync(`/proc/${pid}/task`).length
+  } catch {
+    return 0
+  }
 }
 
 /** false when it was gone already. */
