@@ -99,12 +99,14 @@ test('etcd has forgotten what an agent has not heard: it reads everything anew, 
   using proxy = new FaultProxy(web.api)
   await web.api.startAgent(['--kubeconfig', proxy.kubeconfig(await web.proxierToken())])
   await web.serves(first)
-  // The agent is kept out while everything that it has missed is forgotten, by etcd and by the server's own cache.
-  await proxy.command({ listen: false })
+  // The agent hears nothing while everything that it has missed is forgotten, by etcd and by the server's own cache. It
+  // is cut off only then: after some tries in vain it would ask for everything anew by itself.
+  await proxy.command({ mute: true })
   await plane.kubectl(['delete', 'service', 'gone'])
   await web.apply(webSlice(second))
   await plane.compactEtcd()
   await plane.restartApiServer()
+  await proxy.command({ listen: false })
   await web.problemsWhen(messages => messages.some(it => /ECONNREFUSED/.test(it)))
   assert.equal(await web.connect(), 'connected')
   await web.serves(first)

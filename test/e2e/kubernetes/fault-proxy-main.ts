@@ -112,7 +112,7 @@ const server = createSecureServer({ cert, key }, async (request, response) => {
     })
     await relay(answer, response, here)
   } catch {
-    response.stream.destroy()
+    if (here.fault !== 'mute') response.stream.destroy()
   } finally {
     open.delete(here)
   }
