@@ -99,6 +99,7 @@ test('etcd has forgotten what an agent has not heard: it reads everything anew, 
   using proxy = new FaultProxy(web.api)
   await web.api.startAgent(['--kubeconfig', proxy.kubeconfig(await web.proxierToken())])
   await web.serves(first)
+  await proxy.isFollowed()
   // The agent hears nothing while everything that it has missed is forgotten, by etcd and by the server's own cache. It
   // is cut off only then: after some tries in vain it would ask for everything anew by itself.
   await proxy.command({ mute: true })
@@ -122,6 +123,7 @@ test('a watch that is cut inside of a line goes on, and nothing is missed', asyn
   using proxy = new FaultProxy(web.api)
   await web.api.startAgent(['--kubeconfig', proxy.kubeconfig(await web.proxierToken())])
   await web.serves(first)
+  await proxy.isFollowed()
   for (const backend of [second, first, second]) {
     const { cut } = await proxy.command({ cut: true })
     await web.apply(webSlice(backend))
@@ -135,6 +137,7 @@ test('429 with Retry-After: nothing is asked before, traffic goes on', async () 
   using proxy = new FaultProxy(web.api)
   await web.api.startAgent(['--kubeconfig', proxy.kubeconfig(await web.proxierToken())])
   await web.serves(first)
+  await proxy.isFollowed()
   await proxy.command({ refuse: 4, status: 429, retryAfter: 5, cut: true })
   // One change of each kind ends each watch.
   await web.apply(

@@ -35,6 +35,8 @@ export interface FaultCounts {
   readonly cut: number
   /** Answers that said that a version is too old (410). */
   readonly expired: number
+  /** Watches that are open now, lists that are streamed among them. */
+  readonly watches: number
   /** When each request came, in milliseconds since the start. */
   readonly timesMs: readonly number[]
 }
@@ -140,6 +142,7 @@ for await (const line of createInterface({ input: process.stdin })) {
   if (cut) for (const it of open) if (it.isWatch) it.fault = 'cut'
   if (mute) for (const it of open) it.fault = 'mute'
   if (wanted !== undefined) await listen(wanted)
-  process.stdout.write(`${JSON.stringify(counts satisfies FaultCounts)}\n`)
+  const watches = [...open].filter(it => it.isWatch).length
+  process.stdout.write(`${JSON.stringify({ ...counts, watches } satisfies FaultCounts)}\n`)
 }
 process.exit()

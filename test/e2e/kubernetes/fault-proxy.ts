@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { createInterface, type Interface } from 'node:readline'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { cert } from '../../../server/sources/kube/testing/certificate.ts'
 import type { ApiHost } from './api-host.ts'
 import type { FaultCommand, FaultCounts } from './fault-proxy-main.ts'
@@ -28,6 +29,19 @@ export class FaultProxy implements Disposable {
     this.#child.stdin.write(`${JSON.stringify(command)}\n`)
     const [line] = await said
     return JSON.parse(line) as FaultCounts
+  }
+
+  /** Waits until the agent of the host has read everything, and watches all four kinds. */
+  async isFollowed(): Promise<void> {
+    await this.#host.sync()
+    await this.isWatched()
+  }
+
+  /** Waits until somebody watches all four kinds. */
+  async isWatched(): Promise<void> {
+    for (const deadline = performance.now() + 30_000; performance.now() < deadline; await sleep(50))
+      if ((await this.command()).watches === 4) return
+    throw new Error(`nobody watches four kinds: ${this.#host.log}`)
   }
 
   /** A kubeconfig whose server is the proxy, and whose credentials a bearer token. */

@@ -26,6 +26,7 @@ test('a connection that has died in silence is given up in time, and nothing is 
     let endpoints = await said()
     while (JSON.stringify(endpoints) === '[]') endpoints = await said()
     assert.deepEqual(endpoints, [first])
+    await proxy.isWatched()
     await proxy.command({ mute: true })
     const startMs = performance.now()
     const heard = said()
