@@ -1,6 +1,6 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { KpngError, type NodeView, type Problem } from '@kpng/api'
-import type { EbpfBackend, SyncPass } from '@kpng/backend-ebpf'
+import { type EbpfBackend, primaryAddresses, type SyncPass } from '@kpng/backend-ebpf'
 import {
   Door,
   type EventRecorder,
@@ -192,9 +192,7 @@ export class Observation implements AsyncDisposable {
 
   /** Where the health of Services is served now: addresses come and go. */
   #healthAddresses(): HealthAddresses {
-    // The first of a family is the node's primary one.
-    const addresses = this.#options.node()?.addresses ?? []
-    const primary = [false, true].flatMap(v6 => addresses.find(it => it.includes(':') === v6) ?? [])
+    const primary = Object.values(primaryAddresses(this.#options.node()))
     const node = { primary, interfaces: this.#interfaces.addresses() }
     const choice = this.#options.settings.nodePortAddresses
     return { IPv4: listenAddresses('IPv4', choice, node), IPv6: listenAddresses('IPv6', choice, node) }
