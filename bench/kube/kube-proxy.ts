@@ -4,6 +4,7 @@ import { createWriteStream, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { createInterface, type Interface } from 'node:readline'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { endProcess, hasEnded } from '../../test/e2e/end-process.ts'
 import { endpointPort } from './cluster.ts'
 import { linesOf } from './our-proxy.ts'
 import type { ColdStart, ExpectedChange, MeasuredProxy } from './proxy.ts'
@@ -153,7 +154,7 @@ export class KubeProxy implements MeasuredProxy {
   }
 
   #check(good: boolean): void {
-    if (good && this.#child?.exitCode === null) return
+    if (good && this.#child !== undefined && !hasEnded(this.#child)) return
     throw new Error(`${this.name} (exit ${this.#child?.exitCode}) is not as expected: see ${this.#logPath}`)
   }
 
@@ -163,10 +164,7 @@ export class KubeProxy implements MeasuredProxy {
     this.#watch = undefined
     const child = this.#child
     this.#child = undefined
-    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return
-    const gone = once(child, 'exit')
-    child.kill(signal)
-    await gone
+    await endProcess(child, signal)
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

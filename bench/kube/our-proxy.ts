@@ -6,6 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { Worker } from 'node:worker_threads'
 import { DatapathInspection } from '@kpng/backend-ebpf'
 import { noServers } from '../../test/e2e/agent.ts'
+import { endProcess, hasEnded } from '../../test/e2e/end-process.ts'
 import { kpngOk, kpngPath } from '../../test/e2e/lab.ts'
 import { getText } from '../../test/e2e/unix-http.ts'
 import { endpointPort } from './cluster.ts'
@@ -133,7 +134,7 @@ export class OurProxy implements MeasuredProxy {
   }
 
   #check(good: boolean): void {
-    if (good && this.#child?.exitCode === null) return
+    if (good && this.#child !== undefined && !hasEnded(this.#child)) return
     throw new Error(`the agent (exit ${this.#child?.exitCode}) is not as expected:\n${this.#log}`)
   }
 
@@ -142,10 +143,7 @@ export class OurProxy implements MeasuredProxy {
     this.#worker = undefined
     const child = this.#child
     this.#child = undefined
-    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return
-    const gone = once(child, 'exit')
-    child.kill(signal)
-    await gone
+    await endProcess(child, signal)
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

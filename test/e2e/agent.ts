@@ -9,6 +9,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { endProcess, hasEnded } from './end-process.ts'
 import { type CommandResult, kpngOk, kpngPath } from './lab.ts'
 import { getText, postJson } from './unix-http.ts'
 
@@ -207,8 +208,8 @@ export class TestAgent implements AsyncDisposable {
       try {
         return (await postJson(`/run/kpng/${this.instance}/status.sock`, '/v1/sync')) as AgentAnswer
       } catch (reason) {
-        const exited = this.#process?.exitCode !== null
-        if (exited || performance.now() > deadline)
+        const ended = this.#process === undefined || hasEnded(this.#process)
+        if (ended || performance.now() > deadline)
           throw new Error(`the agent does not answer (exit ${this.#process?.exitCode}): ${this.#log}`, {
             cause: reason,
           })
@@ -225,11 +226,7 @@ export class TestAgent implements AsyncDisposable {
   async stop(signal: NodeJS.Signals = 'SIGTERM'): Promise<number | null> {
     const child = this.#process
     this.#process = undefined
-    if (child === undefined || child.exitCode !== null || child.signalCode !== null)
-      return child?.exitCode ?? null
-    const gone = new Promise<number | null>(resolve => child.once('exit', resolve))
-    child.kill(signal)
-    return await gone
+    return await endProcess(child, signal)
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { createInterface, type Interface } from 'node:readline'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { noServers, TestHost } from './agent.ts'
+import { endProcess } from './end-process.ts'
 import { kpngOk, kpngPath } from './lab.ts'
 import { getText, postJson } from './unix-http.ts'
 
@@ -55,11 +56,7 @@ export class KubeHost implements AsyncDisposable {
   async stopAgent(signal: NodeJS.Signals = 'SIGTERM'): Promise<number | null> {
     const child = this.#agent
     this.#agent = undefined
-    if (child === undefined || child.exitCode !== null) return child?.exitCode ?? null
-    const gone = once(child, 'exit')
-    child.kill(signal)
-    const [code] = (await gone) as [number | null]
-    return code
+    return await endProcess(child, signal)
   }
 
   /** Waits until the maps say so, 40 seconds at most; gives them. */

@@ -1,8 +1,8 @@
 import type { ChildProcess } from 'node:child_process'
-import { once } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { ControlPlane, type ControlPlaneOptions } from '@kpng/lab'
 import { noServers, TestHost } from '../agent.ts'
+import { endProcess, hasEnded, untilEnded } from '../end-process.ts'
 import { kpngOk, kpngPath } from '../lab.ts'
 import { getText, postJson } from '../unix-http.ts'
 
@@ -70,19 +70,13 @@ export class ApiHost implements AsyncDisposable {
   async ended(): Promise<number | null> {
     const child = this.#agent
     this.#agent = undefined
-    if (child === undefined || child.exitCode !== null) return child?.exitCode ?? null
-    const [code] = (await once(child, 'exit', { signal: AbortSignal.timeout(30_000) })) as [number | null]
-    return code
+    return await untilEnded(child, 30_000)
   }
 
   async stopAgent(signal: NodeJS.Signals = 'SIGTERM'): Promise<number | null> {
     const child = this.#agent
     this.#agent = undefined
-    if (child === undefined || child.exitCode !== null) return child?.exitCode ?? null
-    const gone = once(child, 'exit')
-    child.kill(signal)
-    const [code] = (await gone) as [number | null]
-    return code
+    return await endProcess(child, signal)
   }
 
   /** Everything that the API server has is in the maps; waits for an agent that is starting, a minute at most. */
@@ -92,8 +86,8 @@ export class ApiHost implements AsyncDisposable {
         await postJson(`/run/kpng/${this.instance}/status.sock`, '/v1/sync')
         return
       } catch (reason) {
-        const hasEnded = this.#agent === undefined || this.#agent.exitCode !== null
-        if (hasEnded || performance.now() > deadline)
+        const ended = this.#agent === undefined || hasEnded(this.#agent)
+        if (ended || performance.now() > deadline)
           throw new Error(`the agent does not answer: ${this.#log}`, { cause: reason })
       }
     }
