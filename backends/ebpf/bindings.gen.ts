@@ -74,7 +74,8 @@ export const Reason = {
   EVENT_LOST: 10,
   SOURCE_BLOCKED: 11,
   SOURCE_UNKNOWN: 12,
-  MAX: 13,
+  RECORD_UNKNOWN: 13,
+  MAX: 14,
 } as const
 export type Reason = (typeof Reason)[keyof typeof Reason]
 
@@ -124,6 +125,8 @@ export type UdpFlowFlag = (typeof UdpFlowFlag)[keyof typeof UdpFlowFlag]
 export const Version = {
   LAYOUT_VERSION: 1,
   RECORD_VERSION: 1,
+  RECORD_OLDEST: 1,
+  RECORD_NEWEST: 1,
 } as const
 export type Version = (typeof Version)[keyof typeof Version]
 
@@ -1328,7 +1331,7 @@ export const maps = {
     type: MapType.PERCPU_ARRAY,
     key: u32,
     value: u64,
-    maxEntries: 13,
+    maxEntries: 14,
     flags: 0,
   },
   rsk: {

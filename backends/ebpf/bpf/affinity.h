@@ -7,6 +7,7 @@
 
 #include "frontend.h"
 #include "list.h"
+#include "record_version.h"
 
 enum affinity_kind {
 	AFFINITY_NETNS = 0,
@@ -31,7 +32,7 @@ static __always_inline bool affinity_holds(const struct affinity_value *value, c
 	/* Another CPU may have refreshed it after our clock was read: then it is young, not old. */
 	__s64 age_ns = request->now_ns - value->last_used_ns;
 
-	if (value->version != RECORD_VERSION || age_ns > (__s64)(svc->affinity_timeout_s * NS_PER_S))
+	if (!can_read(value->version) || age_ns > (__s64)(svc->affinity_timeout_s * NS_PER_S))
 		return false;
 	return find_backend(range, svc->list, value->backend, value->generation, family, pick);
 }

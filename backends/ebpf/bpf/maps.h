@@ -16,9 +16,21 @@
  */
 #pragma once
 
+/*
+ * Fields that move are seen in BTF; these say what is not seen there. Other versions read them in the BTF of maps and
+ * programs, too.
+ *
+ * LAYOUT_VERSION is raised when a field of a derived map keeps its name and means something else: nothing is taken over
+ * from a generation of another one. RECORD_VERSION, which records of the living maps carry in their version byte, is
+ * raised when what a record means changes; a field in reserved bytes changes nothing for those who do not know it. Each
+ * version reads the records of the one before, and one whose records the version before is to read, too, is raised only
+ * once that does. An agent does not start where programs write records that it cannot read.
+ */
 enum version {
-	LAYOUT_VERSION = 1, /* of the derived maps */
-	RECORD_VERSION = 1, /* of the living maps */
+	LAYOUT_VERSION = 1,
+	RECORD_VERSION = 1, /* written */
+	RECORD_OLDEST = 1, /* read: from here */
+	RECORD_NEWEST = 1, /* to here */
 };
 
 enum scope {
@@ -48,6 +60,7 @@ enum reason {
 	REASON_EVENT_LOST = 10, /* of no connection: an event found the ring buffer full */
 	REASON_SOURCE_BLOCKED = 11, /* the source is in none of the loadBalancerSourceRanges: EHOSTUNREACH */
 	REASON_SOURCE_UNKNOWN = 12, /* there are such ranges, and nobody knows the source yet: EHOSTUNREACH */
+	REASON_RECORD_UNKNOWN = 13, /* of no connection: a living map's record of a version that cannot be read */
 	REASON_MAX,
 };
 

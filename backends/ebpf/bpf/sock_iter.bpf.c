@@ -5,6 +5,7 @@
  */
 #include "consts.h"
 #include "maps.h"
+#include "record_version.h"
 #include "vmlinux-types.h"
 
 char _license[] SEC("license") = "Dual BSD/GPL";
@@ -52,7 +53,7 @@ int stale_udp(struct bpf_iter__bpf_sk_storage_map *ctx)
 	struct dead_key key = {};
 	const __u64 *backend_addr, *remote_addr = (const __u64 *)row.remote_addr;
 
-	if (!sk || !record || record->version != RECORD_VERSION || !(record->connected.flags & UDP_FLOW_USED))
+	if (!sk || !record || !is_readable(record->version) || !(record->connected.flags & UDP_FLOW_USED))
 		return 0;
 	key.backend = record->connected.backend;
 	key.generation = record->connected.generation;
@@ -77,7 +78,7 @@ int records_tcp(struct bpf_iter__bpf_sk_storage_map *ctx)
 	struct sk_tcp *record = ctx->value;
 	struct record_row row = {.proto = IPPROTO_TCP, .connected = 1};
 
-	if (!ctx->sk || !record || record->version != RECORD_VERSION || !(record->flags & SK_TCP_USED))
+	if (!ctx->sk || !record || !is_readable(record->version) || !(record->flags & SK_TCP_USED))
 		return 0;
 	row.backend = record->backend;
 	row.generation = record->generation;
@@ -108,7 +109,7 @@ int records_udp(struct bpf_iter__bpf_sk_storage_map *ctx)
 {
 	struct sk_udp *record = ctx->value;
 
-	if (!ctx->sk || !record || record->version != RECORD_VERSION)
+	if (!ctx->sk || !record || !is_readable(record->version))
 		return 0;
 	write_flow(ctx->meta->seq, &record->connected, true);
 	for (int i = 0; i < UDP_SLOTS; i++)

@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include "record_version.h"
 #include "source.h"
 #include "vmlinux-types.h"
 
@@ -58,7 +59,7 @@ static __always_inline bool preferred_source(struct bpf_sock_addr *ctx, const in
 	__u64 cookie = bpf_get_netns_cookie(ctx);
 	struct netns_value *value = bpf_map_lookup_elem(&netns, &cookie);
 
-	if (value && value->version == RECORD_VERSION) {
+	if (value && can_read(value->version)) {
 		if (family == AF_INET && (value->flags & NETNS_SOURCE4)) {
 			*source = address_from4(value->source4);
 			return true;

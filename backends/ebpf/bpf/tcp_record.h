@@ -5,12 +5,13 @@
 #include "frontend.h"
 #include "list.h"
 #include "open.h"
+#include "record_version.h"
 
 static __always_inline struct sk_tcp *tcp_record(struct bpf_sock *sk)
 {
 	struct sk_tcp *record = bpf_sk_storage_get(&sk_tcp, sk, NULL, 0);
 
-	return record && record->version == RECORD_VERSION && (record->flags & SK_TCP_USED) ? record : NULL;
+	return record && can_read(record->version) && (record->flags & SK_TCP_USED) ? record : NULL;
 }
 
 /* The connection is over, or another one takes its place. */
@@ -42,7 +43,10 @@ static __always_inline bool tcp_remember(struct bpf_sock *sk, const struct reque
 
 	if (!record)
 		return false;
-	tcp_record_end(record);
+	if (can_read(record->version))
+		tcp_record_end(record);
+	else if (unlikely(record->version))
+		*record = (struct sk_tcp){};
 	record->version = RECORD_VERSION;
 	record->vip_port = request->port;
 	record->backend_port = pick->port;

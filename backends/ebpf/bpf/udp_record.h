@@ -8,6 +8,7 @@
 #include "frontend.h"
 #include "list.h"
 #include "open.h"
+#include "record_version.h"
 
 /* 0 if the flow is in use and of this VIP. */
 static __always_inline __u64 flow_vip_diff(const struct udp_flow *flow, const struct request *request)
@@ -84,7 +85,7 @@ static __always_inline struct sk_udp *udp_record(struct bpf_sock *sk)
 {
 	struct sk_udp *record = bpf_sk_storage_get(&sk_udp, sk, NULL, 0);
 
-	return record && record->version == RECORD_VERSION ? record : NULL;
+	return record && can_read(record->version) ? record : NULL;
 }
 
 /* NULL if there is no memory for it. */
@@ -92,7 +93,9 @@ static __always_inline struct sk_udp *udp_record_create(struct bpf_sock_addr *ct
 {
 	struct sk_udp *record = bpf_sk_storage_get(&sk_udp, ctx->sk, NULL, BPF_SK_STORAGE_GET_F_CREATE);
 
-	if (record && !record->version) {
+	if (record && !can_read(record->version)) {
+		if (unlikely(record->version))
+			__builtin_memset(record, 0, sizeof(*record));
 		/* A socket has a cookie only once somebody has asked for it, and stale_udp names it by that. */
 		bpf_get_socket_cookie(ctx);
 		record->tgid = bpf_get_current_pid_tgid() >> 32;

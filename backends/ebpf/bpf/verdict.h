@@ -2,6 +2,7 @@
 /* Where all hooks leave: counts, reports, and turns the reason into what the caller of connect() or send() sees. */
 #pragma once
 
+#include "count.h"
 #include "frontend.h"
 #include "list.h"
 
@@ -51,12 +52,6 @@ static __always_inline int errno_of(enum reason reason)
 	}
 }
 
-/* Atomic also where the memory is a CPU's own: a hook may be preempted by a task that runs one, too. */
-static __always_inline void increment(__u64 *count)
-{
-	__sync_fetch_and_add(count, 1);
-}
-
 static __always_inline void count_service(const struct outcome *outcome)
 {
 	__u32 id = outcome->service_port;
@@ -94,14 +89,6 @@ static __always_inline void count_backend(const struct outcome *outcome)
 		increment(&count->connections);
 	else
 		increment(&count->datagrams);
-}
-
-static __always_inline void count_reason(__u32 reason)
-{
-	__u64 *count = bpf_map_lookup_elem(&reason_count, &reason);
-
-	if (count)
-		increment(count);
 }
 
 static __always_inline void count_outcome(const struct outcome *outcome)
