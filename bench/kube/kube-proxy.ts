@@ -5,8 +5,8 @@ import { join } from 'node:path'
 import { createInterface, type Interface } from 'node:readline'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { endProcess, hasEnded } from '../../test/e2e/end-process.ts'
+import { samplesOf } from '../../test/e2e/samples.ts'
 import { endpointPort } from './cluster.ts'
-import { linesOf } from './our-proxy.ts'
 import type { ColdStart, ExpectedChange, MeasuredProxy } from './proxy.ts'
 import type { ProxyHost } from './proxy-host.ts'
 import { ChildrenPeak, cpuSeconds } from './usage.ts'
@@ -65,8 +65,8 @@ export class KubeProxy implements MeasuredProxy {
     for (;;) {
       await sleep(50)
       this.#check(Date.now() - startedAt < coldTimeoutMs)
-      const metrics = await this.#metrics().catch(() => ({}) as Record<string, number>)
-      const syncedAt = (metrics[lastSync] ?? 0) * 1_000
+      const metrics = await this.#metrics().catch(() => new Map<string, number>())
+      const syncedAt = (metrics.get(lastSync) ?? 0) * 1_000
       if (syncedAt < startedAt) continue
       const cpu = cpuSeconds(this.pid)
       const programmed = await this.#programmedServices()
@@ -96,9 +96,9 @@ export class KubeProxy implements MeasuredProxy {
     }
   }
 
-  async #metrics(): Promise<Record<string, number>> {
+  async #metrics(): Promise<Map<string, number>> {
     const response = await fetch(`http://${this.#host.address}:${metricsPort}/metrics`)
-    return linesOf(await response.text(), /^kubeproxy_/)
+    return samplesOf(await response.text(), /^kubeproxy_/)
   }
 
   /** How many ClusterIPs nftables knows. */
@@ -147,7 +147,7 @@ export class KubeProxy implements MeasuredProxy {
   async stop(): Promise<Readonly<Record<string, unknown>>> {
     const metrics = await this.#metrics()
     await this.#end('SIGTERM')
-    const told = Object.entries(metrics).filter(([name]) =>
+    const told = [...metrics].filter(([name]) =>
       /_(sync_\w+_duration|network_programming_duration)_seconds_(sum|count)|partial_sync/.test(name),
     )
     return { metrics: Object.fromEntries(told), largestChildMiB: this.#childrenPeak?.mebibytes }

@@ -8,6 +8,7 @@ import { DatapathInspection } from '@kpng/backend-ebpf'
 import { noServers } from '../../test/e2e/agent.ts'
 import { endProcess, hasEnded } from '../../test/e2e/end-process.ts'
 import { kpngOk, kpngPath } from '../../test/e2e/lab.ts'
+import { samplesOf } from '../../test/e2e/samples.ts'
 import { getText } from '../../test/e2e/unix-http.ts'
 import { endpointPort } from './cluster.ts'
 import type { AwaitedFlip } from './map-watch-main.ts'
@@ -115,7 +116,7 @@ export class OurProxy implements MeasuredProxy {
     const metrics = await getText(`/run/kpng/${this.#instance}/status.sock`, '/metrics')
     await this.#end('SIGTERM')
     const stalls: unknown = JSON.parse(readFileSync(this.#stallsPath, 'utf8'))
-    return { stalls, metrics: linesOf(metrics, ownMetrics) }
+    return { stalls, metrics: Object.fromEntries(samplesOf(metrics, ownMetrics)) }
   }
 
   get #stallsPath(): string {
@@ -151,12 +152,3 @@ export class OurProxy implements MeasuredProxy {
     await kpngOk(['cleanup', '--instance', this.#instance])
   }
 }
-
-/** Prometheus text: the lines that match, name to value. */
-export const linesOf = (text: string, wanted: RegExp): Record<string, number> =>
-  Object.fromEntries(
-    text
-      .split('\n')
-      .filter(line => wanted.test(line))
-      .map(line => [line.slice(0, line.lastIndexOf(' ')), Number(line.slice(line.lastIndexOf(' ') + 1))]),
-  )

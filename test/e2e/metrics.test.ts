@@ -5,16 +5,8 @@ import { TestHost } from './agent.ts'
 import { KubeHost } from './kube-agent.ts'
 import { endpointSlice, node, service } from './manifests.ts'
 import { curl } from './neighbour.ts'
+import { samplesOf } from './samples.ts'
 import { getText } from './unix-http.ts'
-
-/** Values by name and labels, as they are printed. */
-const valuesOf = (text: string): Map<string, number> =>
-  new Map(
-    text
-      .split('\n')
-      .filter(line => line !== '' && !line.startsWith('#'))
-      .map(line => [line.slice(0, line.lastIndexOf(' ')), Number(line.slice(line.lastIndexOf(' ')))]),
-  )
 
 const attempts = `
 import socket, sys
@@ -47,7 +39,7 @@ test('[KPNG-D11 KPNG-C19] metrics: every decision is counted once, by reason; co
   const run = await host.run(['python3', '-c', attempts])
   assert.equal(run.exitCode, 0, run.stderr)
   const text = await agent.metrics()
-  const values = valuesOf(text)
+  const values = samplesOf(text)
   const reasons = [...values].filter(([name]) => name.startsWith('kpng_datapath_total'))
   assert.deepEqual(Object.fromEntries(reasons), {
     'kpng_datapath_total{reason="NO_ENDPOINTS"}': 3,
@@ -119,7 +111,7 @@ test('[KP-8.3.1 KP-9.1 KP-9.2 KP-9.3 KP-9.5 KP-9.6 KP-9.7 KP-9.8 KP-9.16 KP-9.18
     assert.match(text, new RegExp(`^${name} \\d`, 'm'))
 
   const value = (values: Map<string, number>, name: string) => values.get(`kubeproxy_${name}`)
-  const first = valuesOf(text)
+  const first = samplesOf(text)
   const sync = 'sync_proxy_rules'
   assert.equal(value(first, 'proxy_healthz_total{code="200"}'), 1)
   assert.equal(value(first, 'proxy_livez_total{code="200"}'), 2)
@@ -134,7 +126,7 @@ test('[KP-8.3.1 KP-9.1 KP-9.2 KP-9.3 KP-9.5 KP-9.6 KP-9.7 KP-9.8 KP-9.16 KP-9.18
   assert.equal(value(first, 'sync_partial_proxy_rules_duration_seconds_count{ip_family="IPv4"}'), undefined)
 
   await agent.apply([node('node-a', ['192.168.78.1']), web(81), slice('node-a')])
-  const second = valuesOf(await read())
+  const second = samplesOf(await read())
   assert.equal(value(second, `${sync}_service_changes_total`), 4)
   assert.equal(value(second, `${sync}_endpoint_changes_total`), 2)
   assert.deepEqual(
@@ -151,7 +143,7 @@ test('[KP-8.3.1 KP-9.1 KP-9.2 KP-9.3 KP-9.5 KP-9.6 KP-9.7 KP-9.8 KP-9.16 KP-9.18
   assert.ok(synced >= queued && synced <= Date.now() / 1_000 && synced > Date.now() / 1_000 - 60)
 
   // The same at the status socket, but for what time changes.
-  const still = (metrics: string) => [...valuesOf(metrics)].filter(([name]) => name.startsWith('kubeproxy_'))
+  const still = (metrics: string) => [...samplesOf(metrics)].filter(([name]) => name.startsWith('kubeproxy_'))
   assert.deepEqual(still(await agent.metrics()), still(await read()))
 
   assert.equal((await ask('/healthz')).body, 'ok')
@@ -179,7 +171,7 @@ test('[KP-9.4 KP-9.17 KP-9.19] what an API server tells is timed from its cause 
   await kube.api({ put: [web, old, node('node-a', ['192.168.78.1'])], listen: true })
   kube.startAgent()
   await kube.maps(lines => lines.includes('10.1.0.1:8080'))
-  const read = async () => valuesOf(await getText(`/run/kpng/${kube.host.name}/status.sock`, '/metrics'))
+  const read = async () => samplesOf(await getText(`/run/kpng/${kube.host.name}/status.sock`, '/metrics'))
   const name = 'kubeproxy_network_programming_duration_seconds'
   const count = (values: Map<string, number>, family = 'IPv4') =>
     values.get(`${name}_count{ip_family="${family}"}`)
