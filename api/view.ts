@@ -160,6 +160,7 @@ export type ProblemReason =
   | 'AddressNotServed' // an address that is no destination, or not of its family
   | 'CapacityExceeded' // maps or ids are full
   | 'DatapathDetached' // the programs are not in place
+  | 'DatapathUnpinned' // what an agent that starts again must find cannot be pinned
   | 'FrontendConflict' // another Service claims the same address and port, and has it
   | 'NameTooLong'
   | 'ProtocolNotServed'

@@ -1,18 +1,12 @@
 import { networkInterfaces } from 'node:os'
-import {
-  type NodeView,
-  type Problem,
-  type ServiceView,
-  type SyncState,
-  serviceKey,
-  type ViewSink,
-} from '@kpng/api'
+import { type NodeView, type ServiceView, type SyncState, serviceKey, type ViewSink } from '@kpng/api'
 import { type BpfMap, type KeyedMap, keyedMap, perCpuMap, waitForPrograms } from '@kpng/ebpf'
-import { Attachment } from './attach/attachment.ts'
+import { DatapathUpkeep, type Kept } from './attach/datapath-upkeep.ts'
 import type { PinnedMap } from './attach/map-set.ts'
 import { Datapath, type DatapathOptions } from './attach/open-datapath.ts'
 import { SocketRecords } from './attach/socket-records.ts'
 import { datapathMapsOf } from './attach/typed-maps.ts'
+import type { UpkeepState } from './attach/upkeep.ts'
 import { maps, Reason, type ServiceCount, serviceCount } from './bindings.gen.ts'
 import { RangedServices } from './namespaces/ranged-services.ts'
 import { SourceFinder } from './namespaces/source-finder.ts'
@@ -38,8 +32,8 @@ export interface EbpfBackendOptions extends DatapathOptions {
   readonly onChange: () => void
   /** The maps have been worked on; upToDate says whether the programs are in place, too. Must only take note. */
   readonly onPass?: (pass: SyncPass) => void
-  /** The programs were not in place, for this reason, and are again. Must only take note. */
-  readonly onRepaired?: (fault: string) => void
+  /** Something of the datapath was not in place, as the sentence says, and is again. Must only take note. */
+  readonly onRepaired?: (what: string) => void
 }
 
 /** Of damage that is found at the start: it may be in every entry of a map. */
@@ -69,6 +63,8 @@ export interface ServicePortTraffic extends Traffic {
 /** What the backend says of itself. */
 export interface BackendStatus extends ReconcilerStatus {
   readonly generation: number
+  /** What is kept in place against others who take it away. */
+  readonly upkeep: Readonly<Record<Kept, UpkeepState>>
   /** What became of connections and datagrams that were not translated (enum reason); the rest is traffic. */
   readonly reasons: Readonly<Record<string, number>>
 }
@@ -89,7 +85,7 @@ export class EbpfBackend implements ViewSink, AsyncDisposable {
   readonly #localAddressTimer: NodeJS.Timeout | undefined
   #node: NodeView | undefined
   #localAddresses: readonly string[] | undefined
-  readonly #attachment: Attachment
+  readonly #upkeep: DatapathUpkeep
   #attaching: Promise<void> | undefined
   /** No attached program looks into maps of another generation. */
   readonly #swapped = Promise.withResolvers<void>()
@@ -140,24 +136,15 @@ export class EbpfBackend implements ViewSink, AsyncDisposable {
     // What a former agent serves goes on before anything is known of the Services.
     if (adopted?.checksSources) this.#sources.watch([])
     if (datapath.newGenerationReason === undefined) this.#swapped.resolve()
-    this.#attachment = new Attachment({
-      attach: () => datapath.attach(),
-      fault: () => datapath.fault(),
-      onAttached: fault => {
-        const { generation } = datapath
+    const { cgroup, logger, onChange } = options
+    this.#upkeep = new DatapathUpkeep({
+      ...{ datapath, cgroup, logger, onChange },
+      onAttached: again => {
         this.#swapped.resolve()
         for (const resolve of this.#awaitingPrograms.splice(0)) resolve()
-        if (fault === undefined) options.logger.info({ generation }, 'synced: the programs are in place')
-        else {
-          options.logger.warn({ generation, fault }, 'the programs were not in place any more, and are again')
-          options.onRepaired?.(fault)
-        }
-        options.onChange()
+        if (!again) logger.info({ generation: datapath.generation }, 'synced: the programs are in place')
       },
-      onFailed: reason => {
-        options.logger.warn({ err: reason }, 'the programs could not be put in place; will be tried again')
-        options.onChange()
-      },
+      onRepaired: what => options.onRepaired?.(what),
     })
     // Nothing tells of an address that comes or goes without a change of the Node.
     if (options.nodePortAddresses !== 'primary')
@@ -216,13 +203,13 @@ export class EbpfBackend implements ViewSink, AsyncDisposable {
   }
 
   #followLocalAddresses(): void {
-    if (this.#attachment.attached && this.#readLocalAddresses()) this.sync({ complete: this.#complete })
+    if (this.#upkeep.attached && this.#readLocalAddresses()) this.sync({ complete: this.#complete })
   }
 
   /** Without waiting for stale sockets: what a new program writes is not made stale by what an old one did. */
   async #attachWhenWritten(): Promise<void> {
     await this.#reconciler.written()
-    if (!this.#closed) this.#attachment.begin()
+    if (!this.#closed) this.#upkeep.begin()
   }
 
   /**
@@ -235,8 +222,8 @@ export class EbpfBackend implements ViewSink, AsyncDisposable {
     await this.#sources.filled()
     await this.#attaching
     if (this.#attaching !== undefined) {
-      this.#attachment.begin()
-      if (this.#attachment.failure !== undefined) throw this.#attachment.failure
+      this.#upkeep.begin()
+      if (this.#upkeep.failure !== undefined) throw this.#upkeep.failure
     }
     // Stale sockets are not looked for while programs of the generation before are attached.
     if (this.attached || this.#datapath.newGenerationReason === undefined) await this.#reconciler.settled()
@@ -256,7 +243,7 @@ export class EbpfBackend implements ViewSink, AsyncDisposable {
 
   /** The first complete view is in the kernel and the programs look at it. */
   get attached(): boolean {
-    return this.#attachment.attached
+    return this.#upkeep.attached
   }
 
   get generation(): number {
@@ -268,17 +255,11 @@ export class EbpfBackend implements ViewSink, AsyncDisposable {
     return planNode(this.#node, this.#options.nodePortAddresses, this.#localAddresses).nodePortAddresses
   }
 
-  #attachProblems(): Problem[] {
-    const { failure } = this.#attachment
-    if (failure === undefined) return []
-    const message = `the programs are not in place: ${failure.message}; will be tried again`
-    return [{ where: this.#options.cgroup, field: '', message, reason: 'DatapathDetached' }]
-  }
-
   status(): BackendStatus {
     const status = this.#reconciler.status()
-    const problems = [...this.#attachProblems(), ...this.#sources.problems, ...status.problems]
-    return { ...status, problems, generation: this.generation, reasons: this.#reasons() }
+    const problems = [...this.#upkeep.problems(), ...this.#sources.problems, ...status.problems]
+    const upkeep = this.#upkeep.states
+    return { ...status, problems, generation: this.generation, upkeep, reasons: this.#reasons() }
   }
 
   /** Of all service ports that have an id now. Costs a lookup each, with pauses for the event loop. */
@@ -311,7 +292,7 @@ export class EbpfBackend implements ViewSink, AsyncDisposable {
   /** Ends the work; what is in the kernel goes on. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closed = true
-    this.#attachment[Symbol.dispose]()
+    this.#upkeep[Symbol.dispose]()
     clearInterval(this.#localAddressTimer)
     this.#sources[Symbol.dispose]()
     this.#reconciler.close()

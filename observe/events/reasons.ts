@@ -58,6 +58,13 @@ export const eventReasons = {
     action: PROGRAM,
     meaning: 'the programs are not in place at the node’s cgroup: nothing is translated until they are',
   },
+  DatapathUnpinned: {
+    type: 'Warning',
+    regarding: ['Node'],
+    action: PROGRAM,
+    meaning:
+      'maps and links cannot be pinned, as when no BPF file system is mounted: connections are served as long as the agent runs, and not when it ends',
+  },
   FrontendConflict: {
     type: 'Warning',
     regarding: ['Service'],
@@ -111,7 +118,7 @@ export const eventReasons = {
     type: 'Warning',
     regarding: ['Node'],
     action: PROGRAM,
-    meaning: 'somebody had taken the programs away, or put others in their place; they are back',
+    meaning: 'somebody had taken the programs or pins away, or put others in their place; they are back',
   },
 } as const satisfies Readonly<Record<string, ReasonSpec>> & Readonly<Record<ProblemReason, ReasonSpec>>
 

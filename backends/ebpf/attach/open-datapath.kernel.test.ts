@@ -5,7 +5,16 @@ import { constants, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { AttachType, attachCgroup, keyedMap, loadObject, openPinnedMap, queryCgroup, u8 } from '@kpng/ebpf'
+import {
+  AttachType,
+  attachCgroup,
+  keyedMap,
+  loadObject,
+  openPinnedLink,
+  openPinnedMap,
+  queryCgroup,
+  u8,
+} from '@kpng/ebpf'
 import { failOnLeakedFds, interceptSyscalls, openFds, scratchCgroup } from '@kpng/ebpf/testing'
 import { deadKey } from '../bindings.gen.ts'
 import { derivedMaps, type PinnedMap } from './map-set.ts'
@@ -103,6 +112,12 @@ const swapInUdpFlow = (source: string): string =>
     '__u32 service_port;\n\t__u32 backend;\n\t__u16 generation;\n\t__u16 flags; /* enum udp_flow_flag',
   )
 
+/** As an agent does. */
+function putInPlace(datapath: Datapath): void {
+  datapath.attach()
+  datapath.pin()
+}
+
 test('socket records of another layout, also inside a nested struct, are refused and left alone', () => {
   using scratch = new Scratch()
   pinAsOtherVersion(livingPath(scratch.instance), ['sk_udp'], swapInUdpFlow)
@@ -167,7 +182,7 @@ test('maps of a version without source ranges are left to their programs, and ad
   using scratch = new Scratch()
   {
     using first = Datapath.open(scratch.options())
-    first.attach()
+    putInPlace(first)
   }
   for (const name of ['source4', 'source6']) rmSync(join(generationPath(scratch.instance, 1), name))
   rmSync(join(livingPath(scratch.instance), 'netns'))
@@ -184,7 +199,7 @@ test('of generations that are not gone on with nothing is kept open', () => {
   using scratch = new Scratch()
   {
     using first = Datapath.open(scratch.options())
-    first.attach()
+    putInPlace(first)
   }
   const others: number[] = []
   for (const number of [2, 3]) {
@@ -248,7 +263,7 @@ test('an agent with another cgroup root takes its programs along', () => {
     )
   for (const cgroup of [scratch.options().cgroup, elsewhere.path]) {
     using datapath = Datapath.open(scratch.options({ cgroup }))
-    datapath.attach()
+    putInPlace(datapath)
   }
   assert.deepEqual(attached(scratch.options().cgroup), [0, 0])
   assert.deepEqual(attached(elsewhere.path), [1, 1])
@@ -260,7 +275,7 @@ test('programs that are not attached are not loaded', async () => {
     queryCgroup(scratch.options().cgroup, AttachType.CGROUP_INET4_POST_BIND).programIds.length
   {
     using datapath = Datapath.open(scratch.options({ protectNodePorts: true }))
-    datapath.attach()
+    putInPlace(datapath)
     assert.equal(bind(), 1)
   }
   const mine = ownPrograms()
@@ -277,17 +292,82 @@ test('a cgroup that was removed and made again is found out and gets its program
   using scratch = new Scratch()
   const { cgroup } = scratch.options()
   using datapath = Datapath.open(scratch.options())
+  putInPlace(datapath)
+  assert.equal(datapath.fault(), undefined)
+  for (let round = 0; round < 2; round++) {
+    rmdirSync(cgroup)
+    assert.throws(() => datapath.fault(), { code: 'NOT_FOUND' })
+    assert.throws(() => datapath.attach(), { code: 'NOT_FOUND' })
+    mkdirSync(cgroup)
+    assert.match(datapath.fault() ?? '', /is attached to a cgroup that is not .* any more/)
+    const open = openFds().length
+    putInPlace(datapath)
+    assert.equal(openFds().length, open, 'nothing of the cgroup before is kept open')
+    assert.deepEqual([datapath.fault(), datapath.pinFault()], [undefined, undefined])
+    assert.equal(queryCgroup(cgroup, AttachType.CGROUP_INET4_CONNECT).programIds.length, 1)
+  }
+})
+
+test('links that are detached by hand are found out, and made again beside those that are not', () => {
+  using scratch = new Scratch()
+  const { cgroup } = scratch.options()
+  using datapath = Datapath.open(scratch.options())
+  putInPlace(datapath)
+  const detach = (hook: string): void => {
+    using link = openPinnedLink(join(linkPath(scratch.instance), hook))
+    link.detach()
+  }
+  detach('connect4')
+  assert.equal(datapath.fault(), `the link of connect4 was detached from ${cgroup}`)
+  detach('recvmsg6')
+  assert.equal(datapath.fault(), `the link of recvmsg6 was detached from ${cgroup}, and so for 1 more hooks`)
   datapath.attach()
   assert.equal(datapath.fault(), undefined)
-  rmdirSync(cgroup)
-  assert.throws(() => datapath.fault(), { code: 'NOT_FOUND' })
-  mkdirSync(cgroup)
-  assert.match(datapath.fault() ?? '', /is attached to a cgroup that is not .* any more/)
-  datapath.attach()
-  assert.equal(datapath.fault(), undefined)
+  assert.match(
+    datapath.pinFault() ?? '',
+    /recvmsg6 and 1 more pins are gone/,
+    'the new links are not pinned yet',
+  )
+  datapath.pin()
+  assert.equal(datapath.pinFault(), undefined)
   assert.equal(queryCgroup(cgroup, AttachType.CGROUP_INET4_CONNECT).programIds.length, 1)
-  rmSync(join(linkPath(scratch.instance), 'recvmsg4'))
-  assert.equal(datapath.fault(), 'the link of recvmsg4 is not pinned any more')
+})
+
+test('a pin that is taken away does not detach its program, and is made again', () => {
+  using scratch = new Scratch()
+  using datapath = Datapath.open(scratch.options())
+  putInPlace(datapath)
+  const attached = (): number =>
+    queryCgroup(scratch.options().cgroup, AttachType.CGROUP_INET4_CONNECT).programIds.length
+  const ids = (): number[] => {
+    using link = openPinnedLink(join(linkPath(scratch.instance), 'connect4'))
+    using map = openPinnedMap(join(livingPath(scratch.instance), 'affinity'))
+    return [link.info().id, map.info.id]
+  }
+  const before = ids()
+  rmSync(join(linkPath(scratch.instance), 'connect4'))
+  assert.match(datapath.pinFault() ?? '', /^the pin .*\/link\/connect4 is gone$/)
+  rmSync(livingPath(scratch.instance), { recursive: true })
+  rmSync(generationPath(scratch.instance, 1), { recursive: true })
+  assert.match(datapath.pinFault() ?? '', /gen-1\/svc4 and \d+ more pins are gone/)
+  assert.equal(datapath.fault(), undefined)
+  assert.equal(attached(), 1)
+  datapath.pin()
+  assert.equal(datapath.pinFault(), undefined)
+  assert.deepEqual(ids(), before)
+})
+
+test('what somebody else has pinned in the place of a pin is replaced', () => {
+  using scratch = new Scratch()
+  using datapath = Datapath.open(scratch.options())
+  putInPlace(datapath)
+  const place = join(livingPath(scratch.instance), 'affinity')
+  rmSync(place)
+  datapath.map('rsk').pin(place)
+  assert.match(datapath.pinFault() ?? '', /living\/affinity is gone/)
+  datapath.pin()
+  using found = openPinnedMap(place)
+  assert.equal(found.info.id, datapath.map('affinity').info.id)
 })
 
 test('nothing stays open when an iterator cannot be attached', () => {

@@ -6,6 +6,7 @@ import {
   cgroupId,
   EbpfError,
   ensureBpffs,
+  type Link,
   type LoadedObject,
   loadObject,
   type Program,
@@ -17,8 +18,9 @@ import {
   openPin,
   removeOtherGenerations,
 } from './generation.ts'
+import { HookLinks } from './hook-links.ts'
 import { wantedHooks } from './hooks.ts'
-import { type AttachOptions, attachFault, attachHooks, lockCgroup } from './links.ts'
+import { lockCgroup } from './links.ts'
 import {
   type CountMap,
   countMaps,
@@ -32,6 +34,7 @@ import {
   type Sizes,
 } from './map-set.ts'
 import { countPath, generationPath, instancePath, livingPath, pinnedGenerations } from './pin-paths.ts'
+import { Pins } from './pins.ts'
 
 export interface DatapathOptions {
   readonly instance: string
@@ -60,17 +63,21 @@ export class Datapath implements Disposable {
   readonly #sock: LoadedObject
   readonly #iterators: LoadedObject
   readonly generation: number
+  readonly #links: HookLinks
+  readonly #pins: Pins
   /** The directory of that name may be removed and made again. */
   #lockedCgroup: bigint
+  #lock: Disposable
   /** The maps of the generation in force before, where it could not be gone on with; undefined after `attach`. */
   #previous: Generation | undefined
   readonly #isNew: boolean
   /** Why there is a new generation; undefined where the maps of the previous agent are used on. */
   readonly newGenerationReason: string | undefined
 
-  private constructor(options: DatapathOptions, resources: DisposableStack) {
+  private constructor(options: DatapathOptions, lock: Disposable, resources: DisposableStack) {
     this.#options = options
     this.#resources = resources
+    this.#lock = lock
     this.#lockedCgroup = cgroupId(options.cgroup)
     const entries = entriesOf(options.sizes)
     const sockPath = join(options.objectDirectory, sockObject)
@@ -102,7 +109,12 @@ export class Datapath implements Disposable {
         reuse: { sk_tcp: this.#sock.map('sk_tcp'), sk_udp: this.#sock.map('sk_udp') },
       }),
     )
-    this.#pin(reuse)
+    const { instance, cgroup, protectNodePorts } = options
+    this.#links = resources.use(
+      new HookLinks({ instance, cgroup, protectNodePorts, program: name => this.#sock.program(name) }),
+    )
+    this.#pins = new Pins(() => this.#wantedPins())
+    this.#pins.restore()
   }
 
   /** Throws KpngError: unsupported (no bpffs, no bytecode), conflict (cgroup taken, maps of a newer version). */
@@ -118,11 +130,13 @@ export class Datapath implements Disposable {
       throw KpngError.from(reason, 'unsupported')
     }
     const resources = new DisposableStack()
+    let lock: Disposable | undefined
     try {
-      resources.use(lockCgroup(options.instance, options.cgroup))
+      lock = lockCgroup(options.instance, options.cgroup)
       mkdirSync(instancePath(options.instance), { recursive: true, mode: 0o700 })
-      return new Datapath(options, resources)
+      return new Datapath(options, lock, resources)
     } catch (reason) {
+      lock?.[Symbol.dispose]()
       resources.dispose()
       throw reason
     }
@@ -164,7 +178,8 @@ export class Datapath implements Disposable {
     }
   }
 
-  #pin(reused: Partial<Record<PinnedMap, BpfMap>>): void {
+  /** Where each map and each link is to be pinned. */
+  *#wantedPins(): Generator<readonly [path: string, object: BpfMap | Link]> {
     const { instance } = this.#options
     const places: ReadonlyArray<readonly [string, readonly PinnedMap[]]> = [
       [generationPath(instance, this.generation), derivedMaps],
@@ -172,8 +187,8 @@ export class Datapath implements Disposable {
       [countPath(instance), countMaps],
     ]
     for (const [directory, names] of places)
-      for (const name of names)
-        if (reused[name] === undefined) this.#sock.map(name).pin(join(directory, name))
+      for (const name of names) yield [join(directory, name), this.#sock.map(name)]
+    yield* this.#links.pins()
   }
 
   map(name: PinnedMap): BpfMap {
@@ -206,10 +221,12 @@ export class Datapath implements Disposable {
   attach(): void {
     const { instance, cgroup } = this.#options
     if (cgroupId(cgroup) !== this.#lockedCgroup) {
-      this.#resources.use(lockCgroup(instance, cgroup))
+      const lock = lockCgroup(instance, cgroup)
+      this.#lock[Symbol.dispose]()
+      this.#lock = lock
       this.#lockedCgroup = cgroupId(cgroup)
     }
-    attachHooks(this.#attachOptions)
+    this.#links.attach()
     removeOtherGenerations(instance, [this.generation])
     for (const map of this.#previous?.maps.values() ?? []) map[Symbol.dispose]()
     this.#previous = undefined
@@ -217,16 +234,25 @@ export class Datapath implements Disposable {
 
   /** What `attach` has put in place and is not there any more, as a sentence. Throws NOT_FOUND without the cgroup. */
   fault(): string | undefined {
-    return attachFault(this.#attachOptions)
+    return this.#links.fault()
   }
 
-  get #attachOptions(): AttachOptions {
-    const { instance, cgroup, protectNodePorts } = this.#options
-    return { instance, cgroup, protectNodePorts, program: name => this.#sock.program(name) }
+  /**
+   * Pins the maps and links that are not. Mounts a BPF file system where there is none any more. Without a pin all
+   * goes on as long as the agent does.
+   */
+  pin(): void {
+    this.#pins.restore()
+  }
+
+  /** What is not pinned any more, as a sentence. */
+  pinFault(): string | undefined {
+    return this.#pins.fault()
   }
 
   /** Closes descriptors; what is pinned goes on. */
   [Symbol.dispose](): void {
+    this.#lock[Symbol.dispose]()
     this.#resources[Symbol.dispose]()
   }
 }

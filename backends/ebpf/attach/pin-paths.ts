@@ -2,8 +2,10 @@ import { readdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { KpngError } from '@kpng/api'
 
+/** Where the kernel's objects are pinned. */
+export const bpffs = '/sys/fs/bpf'
 /** Everything of an instance is pinned below one directory (DESIGN: links, derived maps, living maps, counters). */
-const pinRoot = '/sys/fs/bpf/kpng'
+const pinRoot = join(bpffs, 'kpng')
 
 /** Names on a bpf file system have no dots, and instances no underscores. */
 export const instancePath = (instance: string): string => join(pinRoot, instance.replaceAll('.', '_'))

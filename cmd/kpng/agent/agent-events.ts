@@ -71,9 +71,9 @@ export class AgentEvents implements EventRecorder, Disposable {
     this.#ofNode('Starting', `kpng ${version}`)
   }
 
-  /** The programs were not in place any more, and are again. */
-  repaired(fault: string): void {
-    this.#ofNode('DatapathRepaired', `the programs were not in place any more, and are again: ${fault}`)
+  /** Something of the datapath was not in place any more, and is again. */
+  repaired(what: string): void {
+    this.#ofNode('DatapathRepaired', what)
   }
 
   /** All problems that there are now. */

@@ -134,7 +134,7 @@ export class Agent implements AsyncDisposable {
           logger,
           onChange: () => agent?.changed(),
           onPass: pass => agent?.passed(pass),
-          onRepaired: fault => agent?.repaired(fault),
+          onRepaired: what => agent?.repaired(what),
         }),
       )
       agent = new Agent({ settings, openSource, cgroup, logger, startLog }, backend, resources)
@@ -181,8 +181,8 @@ export class Agent implements AsyncDisposable {
     this.changed()
   }
 
-  repaired(fault: string): void {
-    this.#events.repaired(fault)
+  repaired(what: string): void {
+    this.#events.repaired(what)
   }
 
   /** Resolves when all Events are written, or after so long. */

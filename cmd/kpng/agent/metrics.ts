@@ -72,6 +72,19 @@ const metrics: readonly Metric[] = [
     values: ({ status }) => Object.entries(status.counters).map(([kind, value]) => [{ kind }, value]),
   },
   {
+    name: 'kpng_datapath_in_place',
+    help: 'Whether the programs are attached, and everything pinned that keeps them without an agent: 1 or 0, as the last look tells.',
+    labelNames: ['what'],
+    values: ({ status }) =>
+      Object.entries(status.upkeep).map(([what, { inPlace }]) => [{ what }, inPlace ? 1 : 0]),
+  },
+  {
+    name: 'kpng_datapath_repairs_total',
+    help: 'How often programs or pins were not in place any more, and were put there again.',
+    labelNames: ['what'],
+    values: ({ status }) => Object.entries(status.upkeep).map(([what, { repairs }]) => [{ what }, repairs]),
+  },
+  {
     name: 'kpng_datapath_total',
     help: 'Connections and datagrams that were not translated, by reason (enum reason of the datapath).',
     labelNames: ['reason'],
