@@ -1,141 +1,53 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Measures connect(2), side by side: each round makes a burst of connections to each target in turn, so that all
- * targets see the same noise. A target is NAME=CGROUP@ADDR:PORT or NAME=CGROUP,NETNS@ADDR:PORT; before its burst the
- * process moves to CGROUP (a cgroup2 directory, or - to stay) and to the network namespace NETNS (a name below
- * /run/netns), because a socket belongs to those in which it was made.
+ * Measures connect(2) and close(2) of TCP, side by side: each round makes a burst of connections to each target in
+ * turn, so that all targets see the same noise.
  *
- * usage: connect ROUNDS BURST TARGET...      prints one JSON object: name -> {"n":…,"p50_ns":…,"p99_ns":…,"min_ns":…}
+ * usage: connect ROUNDS BURST TARGET...      targets as in targets.h
+ * Prints one JSON object: name -> {"n":…,"p50_ns":…,"p99_ns":…,"min_ns":…}, and name_close -> the same of close().
  */
-#define _GNU_SOURCE
-#include <arpa/inet.h>
-#include <errno.h>
-#include <fcntl.h>
-#include <netinet/in.h>
-#include <sched.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/socket.h>
-#include <time.h>
-#include <unistd.h>
+#include "targets.h"
 
-enum {
-	max_targets = 16
+struct measured {
+	struct target target;
+	struct series connects, closes;
 };
 
-struct target {
-	char name[64];
-	char cgroup[256];
-	int netns; /* descriptor, or -1 to stay */
-	struct sockaddr_storage address;
-	socklen_t length;
-	uint32_t *ns;
-	size_t count;
-};
-
-static void fail(const char *what)
+static uint64_t connect_one(struct target *target, int *fd)
 {
-	perror(what);
-	exit(1);
+	struct sockaddr_storage address = address_at(target, next_index(target));
+	uint64_t start;
+
+	*fd = socket(address.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (*fd < 0)
+		fail("socket");
+	start = now_ns();
+	if (connect(*fd, (struct sockaddr *)&address, target->length))
+		fail(target->name);
+	return now_ns() - start;
 }
 
-static void parse_target(struct target *target, const char *text)
-{
-	char host[64];
-	unsigned port;
-	struct sockaddr_in *v4 = (void *)&target->address;
-	struct sockaddr_in6 *v6 = (void *)&target->address;
-
-	if (sscanf(text, "%63[^=]=%255[^@]@[%63[^]]]:%u", target->name, target->cgroup, host, &port) == 4) {
-		v6->sin6_family = AF_INET6;
-		v6->sin6_port = htons(port);
-		target->length = sizeof(*v6);
-		if (inet_pton(AF_INET6, host, &v6->sin6_addr) == 1)
-			return;
-	} else if (sscanf(text, "%63[^=]=%255[^@]@%63[^:]:%u", target->name, target->cgroup, host, &port) == 4) {
-		v4->sin_family = AF_INET;
-		v4->sin_port = htons(port);
-		target->length = sizeof(*v4);
-		if (inet_pton(AF_INET, host, &v4->sin_addr) == 1)
-			return;
-	}
-	fprintf(stderr, "bad target %s\n", text);
-	exit(2);
-}
-
-/* What stands behind a comma in the name of the cgroup. */
-static void open_netns(struct target *target)
-{
-	char *name = strchr(target->cgroup, ',');
-	char path[300];
-
-	target->netns = -1;
-	if (!name)
-		return;
-	*name++ = 0;
-	snprintf(path, sizeof(path), "/run/netns/%s", name);
-	target->netns = open(path, O_RDONLY | O_CLOEXEC);
-	if (target->netns < 0)
-		fail(path);
-}
-
-static void enter(const struct target *target)
-{
-	char path[300];
-	int fd;
-
-	if (target->netns >= 0 && setns(target->netns, CLONE_NEWNET))
-		fail("setns");
-	if (!strcmp(target->cgroup, "-"))
-		return;
-	snprintf(path, sizeof(path), "%s/cgroup.procs", target->cgroup);
-	fd = open(path, O_WRONLY);
-	if (fd < 0 || write(fd, "0", 1) != 1)
-		fail(path);
-	close(fd);
-}
-
-static uint64_t now_ns(void)
-{
-	struct timespec time;
-
-	clock_gettime(CLOCK_MONOTONIC, &time);
-	return time.tv_sec * 1000000000ull + time.tv_nsec;
-}
-
-static void burst(struct target *target, size_t connections)
+static void burst(struct measured *measured, size_t connections)
 {
 	const struct linger reset = {.l_onoff = 1, .l_linger = 0};
 
-	enter(target);
+	enter(&measured->target);
 	for (size_t i = 0; i < connections; i++) {
-		int fd = socket(target->address.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
 		uint64_t start;
+		int fd;
 
-		if (fd < 0)
-			fail("socket");
-		start = now_ns();
-		if (connect(fd, (struct sockaddr *)&target->address, target->length))
-			fail(target->name);
-		target->ns[target->count++] = now_ns() - start;
+		measured->connects.ns[measured->connects.count++] = connect_one(&measured->target, &fd);
 		/* No TIME_WAIT: ports never run out. */
 		setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
+		start = now_ns();
 		close(fd);
+		measured->closes.ns[measured->closes.count++] = now_ns() - start;
 	}
-}
-
-static int compare(const void *a, const void *b)
-{
-	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
-
-	return (x > y) - (x < y);
 }
 
 int main(int argc, char **argv)
 {
-	static struct target targets[max_targets];
+	static struct measured measured[max_targets];
 	int count = argc - 3;
 	size_t rounds, connections;
 
@@ -146,27 +58,26 @@ int main(int argc, char **argv)
 	rounds = strtoul(argv[1], NULL, 10);
 	connections = strtoul(argv[2], NULL, 10);
 	for (int t = 0; t < count; t++) {
-		parse_target(&targets[t], argv[t + 3]);
-		open_netns(&targets[t]);
-		targets[t].ns = calloc(rounds * connections + connections, sizeof(uint32_t));
-		if (!targets[t].ns)
-			fail("calloc");
-		burst(&targets[t], connections); /* warm up */
-		targets[t].count = 0;
+		parse_target(&measured[t].target, argv[t + 3]);
+		measured[t].connects = series_of((rounds + 1) * connections);
+		measured[t].closes = series_of((rounds + 1) * connections);
+		burst(&measured[t], connections); /* warm up */
+		measured[t].connects.count = measured[t].closes.count = 0;
 	}
 	/* Every other round goes backwards, so that no target always follows the same one. */
 	for (size_t round = 0; round < rounds; round++)
 		for (int t = 0; t < count; t++)
-			burst(&targets[round % 2 ? count - 1 - t : t], connections);
+			burst(&measured[round % 2 ? count - 1 - t : t], connections);
 
-	printf("{");
 	for (int t = 0; t < count; t++) {
-		struct target *target = &targets[t];
+		char name[sizeof(measured[t].target.name) + 8];
 
-		qsort(target->ns, target->count, sizeof(uint32_t), compare);
-		printf("%s\"%s\":{\"n\":%zu,\"p50_ns\":%u,\"p99_ns\":%u,\"min_ns\":%u}", t ? "," : "", target->name,
-		       target->count, target->ns[target->count / 2], target->ns[target->count * 99 / 100],
-		       target->ns[0]);
+		printf(t ? "," : "{");
+		print_series(measured[t].target.name, &measured[t].connects);
+		printf(",");
+		strcpy(name, measured[t].target.name);
+		strcat(name, "_close");
+		print_series(name, &measured[t].closes);
 	}
 	printf("}\n");
 	return 0;

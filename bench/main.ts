@@ -12,6 +12,7 @@ const { values } = parseArgs({
     rounds: { type: 'string', default: '60' },
     burst: { type: 'string', default: '200' },
     'connect-services': { type: 'string', default: '1000' },
+    'many-services': { type: 'string', default: '50000' },
     services: { type: 'string', default: '10000' },
     endpoints: { type: 'string', default: '10' },
     changes: { type: 'string', default: '200' },
@@ -29,15 +30,19 @@ const services = Number(values.services)
 const endpoints = Number(values.endpoints)
 const changes = Number(values.changes)
 
+/** What else the machine does lasts some milliseconds, and has to meet all alike. */
+const shortBursts = () => ({
+  rounds: Number(values.rounds) * 20,
+  burst: Math.ceil(Number(values.burst) / 20),
+})
+
 const benches: Readonly<Record<string, () => Promise<Report>>> = {
   core: () => coreBench(Number(values.rounds)),
-  connect: () => connectBench(Number(values.rounds), Number(values.burst)),
+  connect: () => connectBench({ ...shortBursts(), many: Number(values['many-services']) }),
   'connect-compared': () =>
     connectCompared({
       services: Number(values['connect-services']),
-      // Short bursts: what else the machine does lasts some milliseconds, and has to meet all alike.
-      rounds: Number(values.rounds) * 20,
-      burst: Math.ceil(Number(values.burst) / 20),
+      ...shortBursts(),
     }),
   scale: () => scaleBench(services, endpoints, changes),
   kube: () =>
