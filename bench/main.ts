@@ -2,6 +2,7 @@ import { parseArgs } from 'node:util'
 import { connectBench } from './connect-bench.ts'
 import { connectCompared } from './connect-compared.ts'
 import { coreBench } from './core-bench.ts'
+import { datagramBench } from './datagram-bench.ts'
 import { kubeBench } from './kube-bench.ts'
 import { type Report, saveReport } from './report.ts'
 import { scaleBench } from './scale-bench.ts'
@@ -44,6 +45,7 @@ const benches: Readonly<Record<string, () => Promise<Report>>> = {
       services: Number(values['connect-services']),
       ...shortBursts(),
     }),
+  datagram: () => datagramBench({ ...shortBursts(), services: Number(values['connect-services']) }),
   scale: () => scaleBench(services, endpoints, changes),
   kube: () =>
     kubeBench({
