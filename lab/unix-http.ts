@@ -1,4 +1,5 @@
 import { request } from 'node:http'
+import { text } from 'node:stream/consumers'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { KpngError } from '@kpng/api'
 import { isAlive, type ProcessIdentity } from './process-identity.ts'
@@ -12,33 +13,32 @@ export interface Call {
   readonly timeoutMs: number
 }
 
-/** Asks a process that listens on a unix socket; gives the JSON it answers. Throws io, or what connecting threw. */
-export function call({ socketPath, method, path, body, timeoutMs }: Call): Promise<unknown> {
-  const { promise, resolve, reject } = Promise.withResolvers<unknown>()
+/** Asks a process that listens on a unix socket; gives the body of its answer. Throws io, or what connecting threw. */
+export function callText({ socketPath, method, path, body, timeoutMs }: Call): Promise<string> {
+  const { promise, resolve, reject } = Promise.withResolvers<string>()
   const what = `${method} ${path}`
-  const text = body === undefined ? '' : JSON.stringify(body)
-  const headers = { 'content-type': 'application/json', 'content-length': Buffer.byteLength(text) }
+  const sent = body === undefined ? '' : JSON.stringify(body)
+  const headers = { 'content-type': 'application/json', 'content-length': Buffer.byteLength(sent) }
   const asked = request({ socketPath, method, path, headers, timeout: timeoutMs }, response => {
-    const pieces: Buffer[] = []
-    response.on('data', (piece: Buffer) => pieces.push(piece))
-    response.on('error', reject)
-    response.on('end', () => {
-      const answer = Buffer.concat(pieces).toString()
-      if (response.statusCode !== 200) {
-        reject(new KpngError('io', `${what}: ${response.statusCode} ${answer.trim()}`))
-        return
-      }
-      try {
-        resolve(JSON.parse(answer))
-      } catch (reason) {
-        reject(KpngError.from(reason, 'io', what))
-      }
-    })
+    text(response).then(answer => {
+      if (response.statusCode === 200) resolve(answer)
+      else reject(new KpngError('io', `${what}: ${response.statusCode} ${answer.trim()}`))
+    }, reject)
   })
   asked.on('timeout', () => asked.destroy(new KpngError('io', `no answer to ${what} within ${timeoutMs} ms`)))
   asked.on('error', reject)
-  asked.end(text)
+  asked.end(sent)
   return promise
+}
+
+/** The same, where the answer is JSON. */
+export async function call(options: Call): Promise<unknown> {
+  const answer = await callText(options)
+  try {
+    return JSON.parse(answer)
+  } catch (reason) {
+    throw KpngError.from(reason, 'io', `${options.method} ${options.path}`)
+  }
 }
 
 /** The same, while the process that will listen there is still starting. Throws io when it ends instead. */

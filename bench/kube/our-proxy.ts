@@ -1,15 +1,12 @@
-import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync, mkdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Worker } from 'node:worker_threads'
 import { DatapathInspection } from '@kpng/backend-ebpf'
-import { noServers } from '../../test/e2e/agent.ts'
-import { endProcess, hasEnded } from '../../test/e2e/end-process.ts'
-import { kpngOk, kpngPath } from '../../test/e2e/lab.ts'
+import { AgentProcess, noServers } from '../../test/e2e/agent-process.ts'
+import { kpngPath } from '../../test/e2e/lab.ts'
 import { samplesOf } from '../../test/e2e/samples.ts'
-import { getText } from '../../test/e2e/unix-http.ts'
 import { endpointPort } from './cluster.ts'
 import type { AwaitedFlip } from './map-watch-main.ts'
 import type { ColdStart, ExpectedChange, MeasuredProxy } from './proxy.ts'
@@ -38,23 +35,19 @@ export class OurProxy implements MeasuredProxy {
   readonly cgroup: string
   readonly #host: ProxyHost
   readonly #options: OurProxyOptions
-  #child: ChildProcess | undefined
+  readonly #agent: AgentProcess
   #worker: Worker | undefined
-  #log = ''
 
   constructor(host: ProxyHost, options: OurProxyOptions) {
     this.#host = host
     this.#options = options
+    this.#agent = new AgentProcess(host.host.name)
     this.cgroup = join(host.host.cgroup, 'node')
     mkdirSync(this.cgroup)
   }
 
   get pid(): number {
-    return this.#child?.pid ?? 0
-  }
-
-  get #instance(): string {
-    return this.#host.host.name
+    return this.#agent.pid
   }
 
   async start(): Promise<ColdStart> {
@@ -63,15 +56,12 @@ export class OurProxy implements MeasuredProxy {
     const child = this.#host.host.start([
       ...['env', `NODE_OPTIONS=${this.#nodeOptions()}`, `KPNG_BENCH_STALLS=${this.#stallsPath}`],
       ...[kpngPath, 'kube', '--kubeconfig', kubeconfig, 'to-ebpf', '--node-name', this.#host.nodeName],
-      ...['--instance', this.#instance, '--cgroup-root', this.cgroup, ...noServers],
+      ...['--instance', this.#agent.instance, '--cgroup-root', this.cgroup, ...noServers],
       ...['--max-endpoints', `${maxEndpoints}`, ...flags],
     ])
-    this.#child = child
-    child.stderr?.on('data', (piece: Buffer) => {
-      this.#log += piece.toString()
-    })
+    this.#agent.startedAs(child)
     // Programs are put in place when the first complete view is in the maps.
-    const link = `/sys/fs/bpf/kpng/${this.#instance}/link/connect4`
+    const link = `/sys/fs/bpf/kpng/${this.#agent.instance}/link/connect4`
     while (!existsSync(link)) {
       this.#check(performance.now() - started < coldTimeoutMs)
       await sleep(2)
@@ -80,13 +70,10 @@ export class OurProxy implements MeasuredProxy {
     const cpu = cpuSeconds(this.pid)
     const programmed = this.#clusterIPs().length
     this.#check(programmed >= services)
-    const status = JSON.parse(await getText(`/run/kpng/${this.#instance}/status.sock`, '/v1/status')) as {
-      synced: boolean
-      problems: unknown[]
-    }
+    const status = await this.#agent.status()
     this.#check(status.synced)
     this.#worker = new Worker(new URL('./map-watch-main.ts', import.meta.url), {
-      workerData: { instance: this.#instance, port: 80 },
+      workerData: { instance: this.#agent.instance, port: 80 },
     })
     await once(this.#worker, 'online')
     return { coldMs, cpuSeconds: cpu, details: { frontends: programmed, problems: status.problems.length } }
@@ -103,7 +90,7 @@ export class OurProxy implements MeasuredProxy {
   }
 
   async verify(expected: ReadonlyMap<string, readonly string[]>): Promise<void> {
-    using inspection = DatapathInspection.open(this.#instance)
+    using inspection = DatapathInspection.open(this.#agent.instance)
     for (const [clusterIP, addresses] of expected) {
       const found = inspection?.backendsOf('IPv4', clusterIP, 80, 'TCP')
       const wanted = addresses.map(address => `${address}:${endpointPort}`).sort()
@@ -113,7 +100,7 @@ export class OurProxy implements MeasuredProxy {
   }
 
   async stop(): Promise<Readonly<Record<string, unknown>>> {
-    const metrics = await getText(`/run/kpng/${this.#instance}/status.sock`, '/metrics')
+    const metrics = await this.#agent.metrics()
     await this.#end('SIGTERM')
     const stalls: unknown = JSON.parse(readFileSync(this.#stallsPath, 'utf8'))
     return { stalls, metrics: Object.fromEntries(samplesOf(metrics, ownMetrics)) }
@@ -130,25 +117,23 @@ export class OurProxy implements MeasuredProxy {
   }
 
   #clusterIPs(): string[] {
-    using inspection = DatapathInspection.open(this.#instance)
+    using inspection = DatapathInspection.open(this.#agent.instance)
     return inspection?.dump().filter(line => line.startsWith('svc4')) ?? []
   }
 
   #check(good: boolean): void {
-    if (good && this.#child !== undefined && !hasEnded(this.#child)) return
-    throw new Error(`the agent (exit ${this.#child?.exitCode}) is not as expected:\n${this.#log}`)
+    if (good && this.#agent.isRunning) return
+    throw new Error(`the agent is not as expected:\n${this.#agent.log}`)
   }
 
   async #end(signal: NodeJS.Signals): Promise<void> {
     await this.#worker?.terminate()
     this.#worker = undefined
-    const child = this.#child
-    this.#child = undefined
-    await endProcess(child, signal)
+    await this.#agent.stop(signal)
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    await using _agent = this.#agent
     await this.#end('SIGKILL')
-    await kpngOk(['cleanup', '--instance', this.#instance])
   }
 }

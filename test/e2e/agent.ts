@@ -9,14 +9,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { endProcess, hasEnded } from './end-process.ts'
-import { type CommandResult, kpngOk, kpngPath } from './lab.ts'
-import { getText, postJson } from './unix-http.ts'
+import { type AgentAnswer, AgentProcess, noServers } from './agent-process.ts'
+import { type CommandResult, kpngPath } from './lab.ts'
 
 let hosts = 0
-
-/** Health and metrics over TCP are off, unless later options say where. */
-export const noServers: readonly string[] = ['--healthz-bind-address=', '--metrics-bind-address=']
 
 /** A network namespace and a cgroup of a test's own: a node with nothing on it, with no way out. */
 export class TestHost implements AsyncDisposable {
@@ -132,32 +128,18 @@ async function removeCgroup(path: string): Promise<void> {
   }
 }
 
-/** An agent process on manifests of the test's own. */
-export class TestAgent implements AsyncDisposable {
-  readonly instance: string
+/** An agent on manifests of the test's own. */
+export class TestAgent extends AgentProcess {
   readonly #host: TestHost
   readonly #cgroup: string
   readonly #state = mkdtempSync(join(tmpdir(), 'kpng-test-'))
-  #process: ChildProcess | undefined
-  #log = ''
   /** A command that starts another: what the agent is started by. */
   around: readonly string[] = []
 
   constructor(host: TestHost, instance: string, cgroup: string) {
+    super(instance)
     this.#host = host
-    this.instance = instance
     this.#cgroup = cgroup
-  }
-
-  /** What the agent has written to standard error, of all its lives. */
-  get log(): string {
-    return this.#log
-  }
-
-  get pid(): number {
-    const pid = this.#process?.pid
-    if (pid === undefined) throw new Error('the agent is not running')
-    return pid
   }
 
   /** Replaces the manifests by rename, as an atomic writer does. */
@@ -188,10 +170,7 @@ export class TestAgent implements AsyncDisposable {
       ],
       this.#host.cgroup,
     )
-    child.stderr?.on('data', (piece: Buffer) => {
-      this.#log += piece.toString()
-    })
-    this.#process = child
+    this.startedAs(child)
     return child
   }
 
@@ -201,45 +180,11 @@ export class TestAgent implements AsyncDisposable {
     return await this.sync()
   }
 
-  /** POST /v1/sync; waits for the agent to come up, a minute at most, for machines that have none to spare. */
-  async sync(): Promise<AgentAnswer> {
-    const deadline = performance.now() + 60_000
-    for (;;) {
-      try {
-        return (await postJson(`/run/kpng/${this.instance}/status.sock`, '/v1/sync')) as AgentAnswer
-      } catch (reason) {
-        const ended = this.#process === undefined || hasEnded(this.#process)
-        if (ended || performance.now() > deadline)
-          throw new Error(`the agent does not answer (exit ${this.#process?.exitCode}): ${this.#log}`, {
-            cause: reason,
-          })
-        await sleep(20)
-      }
+  override async [Symbol.asyncDispose](): Promise<void> {
+    try {
+      await super[Symbol.asyncDispose]()
+    } finally {
+      rmSync(this.#state, { recursive: true, force: true })
     }
   }
-
-  async metrics(): Promise<string> {
-    return await getText(`/run/kpng/${this.instance}/status.sock`, '/metrics')
-  }
-
-  /** Ends the agent and waits until it is gone; the datapath stays. Gives the exit code. */
-  async stop(signal: NodeJS.Signals = 'SIGTERM'): Promise<number | null> {
-    const child = this.#process
-    this.#process = undefined
-    return await endProcess(child, signal)
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.stop('SIGKILL')
-    rmSync(this.#state, { recursive: true, force: true })
-    await kpngOk(['cleanup', '--instance', this.instance])
-  }
-}
-
-/** What the status API answers, as far as tests look at it. */
-export interface AgentAnswer {
-  readonly synced: boolean
-  readonly revision: number
-  readonly problems: ReadonlyArray<{ where: string; field: string; message: string }>
-  readonly datapath: Record<string, unknown>
 }

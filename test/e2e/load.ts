@@ -1,3 +1,4 @@
+import { spawn } from 'node:child_process'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import type { TestHost } from './agent.ts'
@@ -12,15 +13,21 @@ export interface Load extends AsyncDisposable {
   finish(): Promise<LoadResult>
 }
 
-/** Connects at a rate until it is told to finish; resolves once the first connection has been tried. */
+/**
+ * Connects at a rate until it is told to finish; resolves once the first connection has been tried. Runs in the
+ * host's cgroup or another.
+ */
 export async function startLoad(
   host: TestHost,
   address: string,
   port: number,
   ratePerSecond: number,
+  cgroup?: string,
 ): Promise<Load> {
   const script = join(import.meta.dirname, 'load.py')
-  const child = host.startWithInput(['python3', script, address, `${port}`, `${ratePerSecond}`])
+  const command = ['python3', script, address, `${port}`, `${ratePerSecond}`]
+  const [program = '', ...args] = host.wrap(command, cgroup)
+  const child = spawn(program, args, { stdio: 'pipe' })
   const output = text(child.stdout)
   const errors = text(child.stderr)
   await new Promise<void>((resolve, reject) => {

@@ -170,7 +170,7 @@ test('[KP-9.4 KP-9.17 KP-9.19] what an API server tells is timed from its cause 
   const old = slice('10.1.0.1', '2001-01-01T00:00:00Z')
   await kube.api({ put: [web, old, node('node-a', ['192.168.78.1'])], listen: true })
   kube.startAgent()
-  await kube.maps(lines => lines.includes('10.1.0.1:8080'))
+  await kube.agent.mapsWhen(lines => lines.includes('10.1.0.1:8080'))
   const read = async () => samplesOf(await getText(`/run/kpng/${kube.host.name}/status.sock`, '/metrics'))
   const name = 'kubeproxy_network_programming_duration_seconds'
   const count = (values: Map<string, number>, family = 'IPv4') =>
@@ -179,9 +179,9 @@ test('[KP-9.4 KP-9.17 KP-9.19] what an API server tells is timed from its cause 
 
   await sleep(500)
   await kube.api({ put: [slice('10.1.0.2', new Date(Date.now() - 100).toISOString())] })
-  await kube.maps(lines => lines.includes('10.1.0.2:8080'))
+  await kube.agent.mapsWhen(lines => lines.includes('10.1.0.2:8080'))
   await kube.api({ put: [slice('10.1.0.3')] })
-  await kube.maps(lines => lines.includes('10.1.0.3:8080'))
+  await kube.agent.mapsWhen(lines => lines.includes('10.1.0.3:8080'))
   const values = await read()
   assert.deepEqual([count(values), count(values, 'IPv6')], [1, undefined])
   const sum = values.get(`${name}_sum{ip_family="IPv4"}`) ?? 0

@@ -3,11 +3,11 @@ import { existsSync, mkdirSync, rmdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { type AgentAnswer, type TestAgent, TestHost } from './agent.ts'
+import { type TestAgent, TestHost } from './agent.ts'
+import type { AgentAnswer } from './agent-process.ts'
 import { kpng, kpngOk } from './lab.ts'
 import { startLoad } from './load.ts'
 import { endpointSlice, node, service } from './manifests.ts'
-import { getText } from './unix-http.ts'
 
 const web = (backends: readonly string[]): unknown[] => [
   node('node-a', ['192.168.78.1']),
@@ -31,7 +31,7 @@ const programmed = async (agent: TestAgent): Promise<string> =>
 /** The agent's status once it is as wanted, 20 seconds at most. */
 async function statusWhen(agent: TestAgent, wanted: (status: AgentAnswer) => boolean): Promise<AgentAnswer> {
   for (const deadline = performance.now() + 20_000; ; await sleep(50)) {
-    const status = JSON.parse(await getText(`/run/kpng/${agent.instance}/status.sock`, '/v1/status'))
+    const status = await agent.status()
     if (wanted(status)) return status
     if (performance.now() > deadline) throw new Error(JSON.stringify(status))
   }

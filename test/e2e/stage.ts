@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
-import { type AgentAnswer, type TestAgent, TestHost } from './agent.ts'
+import { type TestAgent, TestHost } from './agent.ts'
+import type { AgentAnswer } from './agent-process.ts'
 import { Clients } from './clients.ts'
 import { kpngOk } from './lab.ts'
 import { node } from './manifests.ts'

@@ -15,7 +15,7 @@ let shared: WebHost | undefined
 let web: WebHost
 beforeEach(async () => {
   web = shared ??= await WebHost.up()
-  await web.api.stopAgent('SIGKILL')
+  await web.api.agent.stop('SIGKILL')
   await web.api.plane.startApiServer()
   await web.apply(webSlice(first), gone)
 })
@@ -33,24 +33,24 @@ test('an API server that is killed and comes back: traffic goes on, and the watc
   await web.serves(second, 60_000)
   assert.equal(await web.connect(), 'connected')
   await web.problemsWhen(messages => messages.length === 0)
-  assert.equal(await web.api.stopAgent(), 0)
+  assert.equal(await web.api.agent.stop(), 0)
 })
 
 test('[KP-1.17] an agent that starts while the API server is down: traffic goes on with what is pinned', async () => {
   await web.api.startAgent()
   await web.serves(first)
-  const before = await web.api.maps()
-  await web.api.stopAgent('SIGKILL')
+  const before = await web.api.agent.maps()
+  await web.api.agent.stop('SIGKILL')
   await web.api.plane.killApiServer()
   await web.api.startAgent()
   await web.problemsWhen(messages => messages.some(it => /ECONNREFUSED/.test(it)))
   assert.equal(await web.connect(), 'connected')
-  assert.equal(await web.api.maps(), before)
+  assert.equal(await web.api.agent.maps(), before)
   await web.api.plane.startApiServer()
   await web.api.plane.kubectl(['delete', 'service', 'gone'])
-  await web.api.mapsWhen(lines => !lines.includes('10.96.0.60'), 60_000)
+  await web.api.agent.mapsWhen(lines => !lines.includes('10.96.0.60'), 60_000)
   assert.equal(await web.connect(), 'connected')
-  await web.api.stopAgent()
+  await web.api.agent.stop()
 })
 
 test('an API server behind its own Service is found again, whatever that says meanwhile', {
@@ -58,8 +58,8 @@ test('an API server behind its own Service is found again, whatever that says me
 }, async () => {
   const { plane } = web.api
   await web.api.startAgent()
-  await web.api.mapsWhen(lines => lines.includes('172.31.255.1:6443'))
-  await web.api.stopAgent()
+  await web.api.agent.mapsWhen(lines => lines.includes('172.31.255.1:6443'))
+  await web.api.agent.stop()
   const config = JSON.parse(readFileSync(plane.adminKubeconfig, 'utf8')) as {
     readonly clusters: ReadonlyArray<{ readonly cluster: object }>
   }
@@ -91,7 +91,7 @@ test('an API server behind its own Service is found again, whatever that says me
   await web.apply(webSlice(first))
   await web.serves(first, 60_000)
   await web.problemsWhen(messages => messages.length === 0)
-  await web.api.stopAgent()
+  await web.api.agent.stop()
 })
 
 test('etcd has forgotten what an agent has not heard: it reads everything anew, and what is gone goes', async () => {
@@ -113,10 +113,10 @@ test('etcd has forgotten what an agent has not heard: it reads everything anew, 
   await web.serves(first)
   await proxy.command({ listen: true })
   await web.serves(second, 60_000)
-  await web.api.mapsWhen(lines => !lines.includes('10.96.0.60'))
+  await web.api.agent.mapsWhen(lines => !lines.includes('10.96.0.60'))
   assert.ok((await proxy.command()).expired > 0, 'the server has said so')
   await web.problemsWhen(messages => messages.length === 0)
-  await web.api.stopAgent()
+  await web.api.agent.stop()
 })
 
 test('a watch that is cut inside of a line goes on, and nothing is missed', async () => {
@@ -130,7 +130,7 @@ test('a watch that is cut inside of a line goes on, and nothing is missed', asyn
     await web.serves(backend)
     assert.ok((await proxy.command()).cut > cut, 'it was cut')
   }
-  await web.api.stopAgent()
+  await web.api.agent.stop()
 })
 
 test('429 with Retry-After: nothing is asked before, traffic goes on', async () => {
@@ -152,7 +152,7 @@ test('429 with Retry-After: nothing is asked before, traffic goes on', async () 
   const pause = Math.max(...timesMs.slice(1).map((it, i) => it - (timesMs[i] ?? it)))
   assert.ok(pause >= 3000, `${timesMs}`)
   await web.api.plane.kubectl(['delete', 'service', 'more'])
-  await web.api.stopAgent()
+  await web.api.agent.stop()
 })
 
 test('a slow API server is one that is late, not one that fails', async () => {
@@ -164,6 +164,6 @@ test('a slow API server is one that is late, not one that fails', async () => {
   await sleep(500)
   assert.equal(await web.connect(), 'connected')
   await web.serves(second, 60_000)
-  assert.deepEqual(await web.problems(), [])
-  await web.api.stopAgent()
+  assert.deepEqual(await web.api.agent.problems(), [])
+  await web.api.agent.stop()
 })

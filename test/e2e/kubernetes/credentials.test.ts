@@ -12,7 +12,7 @@ let shared: WebHost | undefined
 let web: WebHost
 beforeEach(async () => {
   web = shared ??= await WebHost.up()
-  await web.api.stopAgent('SIGKILL')
+  await web.api.agent.stop('SIGKILL')
   await web.apply(webSlice(first))
 })
 after(() => shared?.[Symbol.asyncDispose]())
@@ -38,8 +38,8 @@ test('nothing more than system:node-proxier is needed', async () => {
   await web.serves(first)
   await web.apply(webSlice(second))
   await web.serves(second)
-  await web.api.sync()
-  assert.deepEqual(await web.problems(), [])
+  await web.api.agent.sync()
+  assert.deepEqual(await web.api.agent.problems(), [])
 })
 
 test('who may nothing is told what is missing, and serves once it is granted', async () => {
@@ -103,9 +103,9 @@ test('an exec plugin’s token, and somebody else’s name', async () => {
   for (const name of ['exec', 'as'] as const) {
     await web.api.startAgent(['--kubeconfig', kubeconfigOf(users[name])])
     await web.serves(first)
-    await web.api.sync()
-    assert.deepEqual(await web.problems(), [], name)
-    await web.api.stopAgent()
+    await web.api.agent.sync()
+    assert.deepEqual(await web.api.agent.problems(), [], name)
+    await web.api.agent.stop()
   }
   await web.api.startAgent(['--kubeconfig', kubeconfigOf(users.nobody)])
   await web.problemsWhen(messages => messages.some(it => it.includes('User "nobody" cannot')))

@@ -33,7 +33,7 @@ before(async () => {
   api = await ApiHost.up()
   await apply(node('node-a', ['172.31.255.1']))
   await api.startAgent(undefined, ['--max-service-ports', `${room}`, '-v', '2'])
-  await api.sync()
+  await api.agent.sync()
 })
 after(() => api?.[Symbol.asyncDispose]())
 
@@ -62,7 +62,9 @@ async function eventsOn(regarding: string, wanted: (told: Told[]) => boolean): P
     found = (await events()).filter(event => event.regarding === regarding)
     if (wanted(found)) return found
   }
-  throw new Error(`the Events on ${regarding} are not as expected: ${JSON.stringify(found)}\n${api.log}`)
+  throw new Error(
+    `the Events on ${regarding} are not as expected: ${JSON.stringify(found)}\n${api.agent.log}`,
+  )
 }
 
 const sctp = (name: string, protocol: 'SCTP' | 'TCP') =>
@@ -80,7 +82,7 @@ test('[KP-11.1 KP-11.5] the start of an agent is told once of its Node', async (
 test('a Service that does not fit has one Event, which kubectl get events and describe show', async () => {
   const names = Array.from({ length: room + 4 }, (_, i) => `full-${i}`)
   await apply(...names.map(name => service({ name, clusterIPs: [], ports: [{ port: 80 }] })))
-  await api.sync()
+  await api.agent.sync()
   const [told] = await eventsOn('Node/node-a', found =>
     found.some(({ reason }) => reason === 'CapacityExceeded'),
   )
@@ -129,8 +131,8 @@ test('told again it is the same Event, with a count', async () => {
 })
 
 test('[KP-10.2.2] the rights of system:node-proxier are enough', async () => {
-  assert.doesNotMatch(api.log, /forbidden|403/i)
-  assert.match(await api.metrics(), /^kpng_events_dropped_total 0$/m)
+  assert.doesNotMatch(api.agent.log, /forbidden|403/i)
+  assert.match(await api.agent.metrics(), /^kpng_events_dropped_total 0$/m)
 })
 
 for (const [reason, rule, flag, port] of [
@@ -138,13 +140,13 @@ for (const [reason, rule, flag, port] of [
   ['FailedToStartMetricServer', 'KP-11.3', '--metrics-bind-address', 10_249],
 ] as const) {
   test(`[${rule}] a server that must listen and cannot is told, and the agent ends`, async () => {
-    await api.stopAgent()
+    await api.agent.stop()
     await api.host.listen([{ address: '172.31.255.1', port }])
     await api.startAgent(undefined, [flag, `172.31.255.1:${port}`, '--bind-address-hard-fail'])
     const told = await eventsOn('Node/node-a', found => found.some(event => event.reason === reason))
     const [failed] = told.filter(event => event.reason === reason)
     assert.deepEqual([failed?.type, failed?.count], ['Warning', 1])
     assert.match(failed?.note ?? '', new RegExp(`172\\.31\\.255\\.1 port ${port}`))
-    assert.equal(await api.ended(), 1)
+    assert.equal(await api.agent.ended(), 1)
   })
 }

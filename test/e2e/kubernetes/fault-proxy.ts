@@ -33,7 +33,7 @@ export class FaultProxy implements Disposable {
 
   /** Waits until the agent of the host has read everything, and watches all four kinds. */
   async isFollowed(): Promise<void> {
-    await this.#host.sync()
+    await this.#host.agent.sync()
     await this.isWatched()
   }
 
@@ -41,7 +41,7 @@ export class FaultProxy implements Disposable {
   async isWatched(): Promise<void> {
     for (const deadline = performance.now() + 30_000; performance.now() < deadline; await sleep(50))
       if ((await this.command()).watches === 4) return
-    throw new Error(`nobody watches four kinds: ${this.#host.log}`)
+    throw new Error(`nobody watches four kinds: ${this.#host.agent.log}`)
   }
 
   /** A kubeconfig whose server is the proxy, and whose credentials a bearer token. */

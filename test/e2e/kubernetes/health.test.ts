@@ -33,7 +33,7 @@ test('[KP-8.1.1 KP-8.1.6 KP-8.2.1 KP-8.2.3] a taint takes a node out, a Serviceâ
   const input = JSON.stringify({ apiVersion: 'v1', kind: 'List', items: objects })
   await plane.kubectl(['apply', '-f', '-'], { input })
   await api.startAgent(undefined, ['--healthz-bind-address=127.0.0.1:10256'])
-  await api.sync()
+  await api.agent.sync()
   const health = (path: string) => curl(host, `http://127.0.0.1:10256${path}`)
   const port = await kubectl('get', 'service', 'web', '-o', 'jsonpath={.spec.healthCheckNodePort}')
   const ofService = () => curl(host, `http://${nodeAddress}:${port}/`)

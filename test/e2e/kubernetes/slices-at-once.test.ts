@@ -34,7 +34,7 @@ async function each(
 }
 
 const flips = async (host: ApiHost): Promise<number> => {
-  const line = /^kpng_reconciler_total\{kind="flips"\} (\d+)$/m.exec(await host.metrics())
+  const line = /^kpng_reconciler_total\{kind="flips"\} (\d+)$/m.exec(await host.agent.metrics())
   assert.ok(line, 'the agent tells how many lists it has flipped')
   return Number(line[1])
 }
@@ -52,8 +52,8 @@ test('a thousand EndpointSlices that change at once are all in the maps soon aft
   await each(services, index => make('/api/v1/namespaces/default/services')(serviceOf(index)))
   await each(slices, index => make(path)(sliceOf(index)))
   await host.startAgent()
-  await host.sync()
-  assert.equal(backends(await host.maps(), 244), slices)
+  await host.agent.sync()
+  assert.equal(backends(await host.agent.maps(), 244), slices)
   const flipsBefore = await flips(host)
 
   const started = performance.now()
@@ -63,7 +63,7 @@ test('a thousand EndpointSlices that change at once are all in the maps soon aft
     return plane.request('PATCH', `${path}/many-${index}`, { body, contentType })
   })
   const asked = performance.now()
-  const maps = await host.mapsWhen(lines => backends(lines, 245) === slices)
+  const maps = await host.agent.mapsWhen(lines => backends(lines, 245) === slices)
   const done = performance.now()
 
   assert.equal(backends(maps, 244), 0)

@@ -1,6 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { endpointSlice, node, service } from '../manifests.ts'
-import { getText } from '../unix-http.ts'
 import { ApiHost } from './api-host.ts'
 
 const webAddress = '10.96.0.50'
@@ -63,7 +62,7 @@ export class WebHost implements AsyncDisposable {
   async serves(backend: string, timeoutMs?: number): Promise<void> {
     const wanted = (lines: string): boolean =>
       backends.every(it => lines.includes(`${it}:8080`) === (it === backend))
-    await this.api.mapsWhen(wanted, timeoutMs)
+    await this.api.agent.mapsWhen(wanted, timeoutMs)
   }
 
   /** What connecting to web comes to: 'connected', or the name of the error. */
@@ -81,21 +80,14 @@ except OSError as e:
     )
   }
 
-  /** Messages of the problems that the agent has now. */
-  async problems(): Promise<string[]> {
-    const answer = await getText(`/run/kpng/${this.api.instance}/status.sock`, '/v1/status')
-    const { problems } = JSON.parse(answer) as { problems: ReadonlyArray<{ message: string }> }
-    return problems.map(it => it.message)
-  }
-
   /** Waits for the problems to be so. */
   async problemsWhen(wanted: (messages: readonly string[]) => boolean, timeoutMs = 60_000): Promise<void> {
     let messages: readonly string[] = []
     for (const deadline = performance.now() + timeoutMs; performance.now() < deadline; await sleep(50)) {
-      messages = await this.problems().catch(() => [])
+      messages = await this.api.agent.problems().catch(() => [])
       if (wanted(messages)) return
     }
-    throw new Error(`the problems are not as expected:\n${messages.join('\n')}\n${this.api.log}`)
+    throw new Error(`the problems are not as expected:\n${messages.join('\n')}\n${this.api.agent.log}`)
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
