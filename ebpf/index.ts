@@ -7,7 +7,7 @@ export {
   recordCodecFromBtf,
 } from './btf/dynamic-codec.ts'
 export { type LayoutOptions, layoutDifference, type TypeOf } from './btf/layout-difference.ts'
-export { type MapBtfInfo, type MapCodecs, mapBtf, mapCodecs } from './btf/map-codecs.ts'
+export { kernelBtf, type MapBtfInfo, type MapCodecs, mapBtf, mapCodecs } from './btf/map-codecs.ts'
 export { type MapDefinition, mapDefinitions } from './btf/map-definitions.ts'
 export type * from './btf/types.ts'
 export * from './codec.ts'
@@ -21,6 +21,7 @@ export * from './link/link.ts'
 export * from './map.ts'
 export * from './map-spec.ts'
 export * from './memory-map.ts'
+export { moveCounts } from './move-counts.ts'
 export { NetnsWorker, type NetnsWorkerOptions } from './netns/netns-worker.ts'
 export type {
   DestroyedSockets,

@@ -1,6 +1,7 @@
 import { networkInterfaces } from 'node:os'
 import { type NodeView, type ServiceView, type SyncState, serviceKey, type ViewSink } from '@kpng/api'
-import { type BpfMap, type KeyedMap, keyedMap, perCpuMap, waitForPrograms } from '@kpng/ebpf'
+import { type BpfMap, EbpfError, type KeyedMap, keyedMap, perCpuMap, waitForPrograms } from '@kpng/ebpf'
+import { byName } from './attach/by-name.ts'
 import { DatapathUpkeep, type Kept } from './attach/datapath-upkeep.ts'
 import type { PinnedMap } from './attach/map-set.ts'
 import { Datapath, type DatapathOptions } from './attach/open-datapath.ts'
@@ -14,6 +15,7 @@ import { type NodePortAddresses, planNode } from './plan/node-plan.ts'
 import { adopt } from './reconcile/adopt.ts'
 import type { Adopted } from './reconcile/adopted.ts'
 import type { SyncPass } from './reconcile/hooks.ts'
+import type { DatapathMaps } from './reconcile/maps.ts'
 import { Reconciler } from './reconcile/reconciler.ts'
 import { transportOf } from './reconcile/rows.ts'
 import { Slicer } from './reconcile/slicer.ts'
@@ -142,7 +144,9 @@ export class EbpfBackend implements ViewSink, AsyncDisposable {
       onAttached: again => {
         this.#swapped.resolve()
         for (const resolve of this.#awaitingPrograms.splice(0)) resolve()
-        if (!again) logger.info({ generation: datapath.generation }, 'synced: the programs are in place')
+        if (again) return
+        logger.info({ generation: datapath.generation }, 'synced: the programs are in place')
+        void this.#endPrevious()
       },
       onRepaired: what => options.onRepaired?.(what),
     })
@@ -204,6 +208,16 @@ export class EbpfBackend implements ViewSink, AsyncDisposable {
 
   #followLocalAddresses(): void {
     if (this.#upkeep.attached && this.#readLocalAddresses()) this.sync({ complete: this.#complete })
+  }
+
+  /** Of what former programs have counted, some counted on until they ended. */
+  async #endPrevious(): Promise<void> {
+    try {
+      await this.#records.grace()
+      if (!this.#closed) this.#datapath.endPrevious()
+    } catch (reason) {
+      this.#options.logger.warn({ err: reason }, 'counts of the maps before are left to the next start')
+    }
   }
 
   /** Without waiting for stale sockets: what a new program writes is not made stale by what an old one did. */
@@ -311,13 +325,27 @@ async function adoptDatapath(
   const { generation, newGenerationReason: reason } = datapath
   if (reason !== undefined)
     logger.info({ generation, reason }, 'new maps: the old ones forward until the first sync is written')
-  const source = (name: PinnedMap): BpfMap => datapath.previousMap(name) ?? datapath.map(name)
-  const adopted = await adopt(datapathMapsOf(source), records.rows())
+  const adopted = await adopt(mapsToAdopt(datapath, logger), records.rows())
   for (const finding of adopted.findings.slice(0, maxFindingsLogged))
     logger.warn({}, `found in the kernel: ${finding}`)
   const leftOut = adopted.findings.length - maxFindingsLogged
   if (leftOut > 0) logger.warn({ leftOut }, 'found in the kernel: more of this kind')
   return reason === undefined ? adopted : { ...adopted, contents: undefined }
+}
+
+/** Those of the generation before, where there is one that can be read: else none of its ids, and new ones. */
+function mapsToAdopt(datapath: Datapath, logger: BackendLogger): DatapathMaps {
+  const { generation, newGenerationReason, isPreviousUnderstood } = datapath
+  const own = (name: PinnedMap): BpfMap => datapath.map(name)
+  if (newGenerationReason === undefined) return datapathMapsOf(own)
+  try {
+    if (isPreviousUnderstood) return datapathMapsOf(name => datapath.previousMap(name) ?? own(name), byName)
+  } catch (reason) {
+    if (!(reason instanceof EbpfError && (reason.code === 'LAYOUT' || reason.code === 'NOT_FOUND')))
+      throw reason
+  }
+  logger.warn({ generation }, 'no ids are taken over: the old maps are of another kind')
+  return datapathMapsOf(own)
 }
 
 /** Of the network interfaces of the namespace that the agent is in. */

@@ -1,9 +1,19 @@
 import { type Family, formatAddressPort, formatIP, formatIPv4, KpngError, type Protocol } from '@kpng/api'
-import { type BpfMap, type KeyedMap, keyedMap, type MemoryMap, memoryMap, perCpuMap } from '@kpng/ebpf'
+import {
+  type BpfMap,
+  type KeyedMap,
+  kernelBtf,
+  keyedMap,
+  type MemoryMap,
+  memoryMap,
+  perCpuMap,
+} from '@kpng/ebpf'
+import { byName } from './attach/by-name.ts'
 import { currentGeneration, type Generation, openPin } from './attach/generation.ts'
 import type { CountMap, DerivedMap } from './attach/map-set.ts'
 import { countPath, livingPath } from './attach/pin-paths.ts'
 import { derivedMapsOf } from './attach/typed-maps.ts'
+import { versionsIn } from './attach/versions.ts'
 import {
   type BackendCount,
   backendCount,
@@ -15,6 +25,7 @@ import {
   SvcFlag,
   type SvcValue,
   serviceCount,
+  Version,
 } from './bindings.gen.ts'
 import { frontendKey } from './plan/service-plan.ts'
 import { type DumpedMaps, dumpMaps } from './reconcile/dump.ts'
@@ -63,7 +74,8 @@ export class DatapathInspection implements Disposable {
     const netns = openPin(resources, livingPath(instance), 'netns')
     this.#netns = netns && keyedMap(netns, maps.netns.key, maps.netns.value)
     this.#resources = resources
-    this.#maps = derivedMapsOf(derived)
+    checkLayoutVersion(instance, derived('svc4'))
+    this.#maps = derivedMapsOf(derived, byName)
     this.#backendCount = memoryMap(count('backend_count'), backendCount)
     this.#serviceCount = perCpuMap(count('service_count'), maps.serviceCount.key, serviceCount)
   }
@@ -198,6 +210,16 @@ const leadOf = ({ list, servicePort, flags }: SvcValue) => ({
   servicePort,
   checksSource: (flags & SvcFlag.SOURCE_RANGES) !== 0,
 })
+
+/** Another version of kpng may have pinned maps whose fields mean something else. */
+function checkLayoutVersion(instance: string, { info }: BpfMap): void {
+  const layout = info.btfId === 0 ? undefined : versionsIn(kernelBtf(info.btfId))?.layout
+  if (layout === Version.LAYOUT_VERSION) return
+  throw new KpngError(
+    'conflict',
+    `the maps of instance ${instance} have layout version ${layout ?? 'unknown'}, this kpng reads ${Version.LAYOUT_VERSION}: use the kpng of its agent`,
+  )
+}
 
 function found(map: BpfMap | undefined, name: string): BpfMap {
   if (map === undefined) throw new KpngError('not-found', `map ${name} is not pinned`)

@@ -54,6 +54,14 @@ export class Btf {
     throw new EbpfError('NOT_FOUND', `${this.origin} has no type ${name}`)
   }
 
+  /** The enumerators of the enum of that name, by theirs; undefined where there is none. */
+  enumerators(name: string): ReadonlyMap<string, number | bigint> | undefined {
+    const id = this.find('enum', name)
+    const type = id === undefined ? undefined : this.type(id)
+    if (type?.kind !== 'enum') return undefined
+    return new Map(type.values.map(({ name, value }) => [name, value]))
+  }
+
   /** The data section of that name, such as '.rodata' or '.maps'. */
   section(name: string): BtfDatasec | undefined {
     const id = this.find('datasec', name)

@@ -82,6 +82,15 @@ function openGeneration(
   return { number, maps }
 }
 
+/**
+ * Does a generation mean by its fields what this version does? Where it does not, nothing can be taken over from it.
+ * One that was made without BTF does not say.
+ */
+export function isUnderstood(generation: Generation, layouts: MapLayouts): boolean {
+  const maps = [...generation.maps.values()]
+  return maps.every(({ info }) => layouts.versionsOf(info.btfId)?.layout === layouts.own.layout)
+}
+
 /** Why a generation cannot be gone on with: another layout or another size. undefined: it can. */
 export function generationMismatch(
   generation: Generation,
@@ -90,6 +99,8 @@ export function generationMismatch(
 ): string | undefined {
   const lacking = derivedMaps.find(name => !generation.maps.has(name))
   if (lacking !== undefined) return `generation ${generation.number} lacks map ${lacking}`
+  if (!isUnderstood(generation, layouts))
+    return `generation ${generation.number} is not of layout version ${layouts.own.layout}`
   try {
     for (const [name, map] of generation.maps)
       layouts.check(`map ${name} of generation ${generation.number}`, map, name, entries[name])

@@ -1,15 +1,20 @@
 import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
+import { KpngError } from '@kpng/api'
 import { attachCgroup, cgroupId, type Link, type Program, unpin } from '@kpng/ebpf'
 import { type Hook, wantedHooks } from './hooks.ts'
 import { openLink } from './links.ts'
+import type { MapLayouts } from './map-set.ts'
 import { linkPath } from './pin-paths.ts'
+import { findProgram } from './program-owner.ts'
 
 export interface HookLinksOptions {
   readonly instance: string
   readonly cgroup: string
   readonly program: (name: string) => Program
   readonly protectNodePorts: boolean
+  /** Tells the programs of former agents from those of others. */
+  readonly layouts: Pick<MapLayouts, 'versionsOf'>
 }
 
 /**
@@ -28,25 +33,47 @@ export class HookLinks implements Disposable {
 
   /**
    * Puts the programs in place, readers first. A hook that is attached is updated at once: each connection meets the
-   * old program or the new one, none meets neither.
+   * old program or the new one, none meets neither. Throws conflict where a link carries a program that is not this
+   * instance's: that one is left alone, and all others are in place.
    */
   attach(): void {
-    const wanted = cgroupId(this.#options.cgroup)
-    for (const hook of wantedHooks(this.#options)) this.#attachHook(hook, wanted)
+    const { instance, cgroup } = this.#options
+    const wanted = cgroupId(cgroup)
+    const left = wantedHooks(this.#options).filter(hook => !this.#attachHook(hook, wanted))
     this.#cgroup = wanted
     this.#unpinOthers()
+    const [first] = left.flatMap(({ name }) => this.#faultOf(name, wanted) ?? [])
+    if (first === undefined) return
+    const others = left.length > 1 ? `, and so for ${left.length - 1} more hooks` : ''
+    const path = join(linkPath(instance), left[0]?.name ?? '')
+    throw new KpngError(
+      'conflict',
+      `${first}${others}: it was not put there by kpng and is left alone, nothing is translated there; bpftool link detach pinned ${path} gives the hook back`,
+    )
   }
 
-  #attachHook({ name, attachType }: Hook, wanted: bigint): void {
+  /** False where somebody else's program is there. */
+  #attachHook({ name, attachType }: Hook, wanted: bigint): boolean {
     const { cgroup, program } = this.#options
     const link = this.#link(name)
-    if (link !== undefined && attachedTo(link) === wanted) {
-      link.update(program(name))
-      return
-    }
+    if (link !== undefined && attachedTo(link) === wanted) return this.#replace(link, program(name))
     // None yet, detached, or on another cgroup: that one goes when its pin is replaced.
     this.#held.set(name, attachCgroup({ program: program(name), cgroup, attachType }))
     link?.[Symbol.dispose]()
+    return true
+  }
+
+  #replace(link: Link, by: Program): boolean {
+    using resources = new DisposableStack()
+    const id = link.info().programId
+    if (id === by.id) return true
+    const found = findProgram(id, this.#options.instance, this.#options.layouts, resources)
+    // Somebody is at it: the link has another program now.
+    if (found === undefined) return this.#replace(link, by)
+    if (!found.isOurs) return false
+    // Not over what somebody puts there meanwhile: the next look sees what that is.
+    link.update(by, { expected: found.program })
+    return true
   }
 
   /** The one that is held, or that a former agent has pinned. */
@@ -77,15 +104,17 @@ export class HookLinks implements Disposable {
   }
 
   #faultOf(name: string, wanted: bigint): string | undefined {
-    const { cgroup, program } = this.#options
+    const { instance, cgroup, program, layouts } = this.#options
     const info = this.#held.get(name)?.info()
     if (info?.kind !== 'cgroup') return `${name} has no link`
     if (info.cgroupId !== wanted)
       return info.cgroupId === 0n && this.#cgroup === wanted
         ? `the link of ${name} was detached from ${cgroup}`
         : `${name} is attached to a cgroup that is not ${cgroup} any more`
-    if (info.programId !== program(name).id) return `${name} is not our program any more`
-    return undefined
+    if (info.programId === program(name).id) return undefined
+    using resources = new DisposableStack()
+    const found = findProgram(info.programId, instance, layouts, resources)
+    return `the link of ${name} carries ${found?.text ?? `program ${info.programId}`}, not ours`
   }
 
   /** Where each link is to be pinned. */

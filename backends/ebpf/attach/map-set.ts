@@ -5,12 +5,13 @@ import {
   Btf,
   checkLayout,
   EbpfError,
+  kernelBtf,
   layoutDifference,
   type MapDefinition,
-  mapBtf,
   mapDefinitions,
 } from '@kpng/ebpf'
 import { maps } from '../bindings.gen.ts'
+import { type Versions, versionsIn } from './versions.ts'
 
 /** Rebuilt from the Services at any time: a new generation when the layout or a size changes. */
 export const derivedMaps = [
@@ -80,12 +81,17 @@ const definitions = new Map(Object.values(maps).map(definition => [definition.na
 export class MapLayouts {
   readonly #btf: Btf
   readonly #declared: ReadonlyMap<string, MapDefinition>
-  /** By id: maps that were made together share one. */
+  /** By id: maps and programs that were made together share one. */
   readonly #kernelBtf = new Map<number, Btf>()
+  /** Of this version. */
+  readonly own: Versions
 
   /** Throws MALFORMED. */
   constructor(objectPath: string) {
     this.#btf = Btf.fromElf(readFileSync(objectPath), basename(objectPath))
+    const own = versionsIn(this.#btf)
+    if (own === undefined) throw new EbpfError('MALFORMED', `${objectPath} does not say its versions`)
+    this.own = own
     this.#declared = new Map(mapDefinitions(this.#btf).map(definition => [definition.name, definition]))
   }
 
@@ -117,10 +123,19 @@ export class MapLayouts {
     }
   }
 
+  /** The versions that the maker of a map or program had, by the id of its BTF; undefined: it was not kpng. */
+  versionsOf(btfId: number): Versions | undefined {
+    return btfId === 0 ? undefined : versionsIn(this.#btfById(btfId))
+  }
+
   #btfOf(where: string, { info }: BpfMap): Btf {
     if (info.btfId === 0) throw new EbpfError('LAYOUT', `${where}: was made without BTF`)
-    const btf = this.#kernelBtf.get(info.btfId) ?? mapBtf(info)
-    this.#kernelBtf.set(info.btfId, btf)
+    return this.#btfById(info.btfId)
+  }
+
+  #btfById(id: number): Btf {
+    const btf = this.#kernelBtf.get(id) ?? kernelBtf(id)
+    this.#kernelBtf.set(id, btf)
     return btf
   }
 }

@@ -1,28 +1,28 @@
-import { existsSync, mkdirSync, unlinkSync } from 'node:fs'
+import { existsSync, mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { KpngError } from '@kpng/api'
 import {
   type BpfMap,
   cgroupId,
-  EbpfError,
   ensureBpffs,
   type Link,
   type LoadedObject,
   loadObject,
   type Program,
 } from '@kpng/ebpf'
+import { OldCounts, openCounters } from './counters.ts'
 import {
   currentGeneration,
   type Generation,
   generationMismatch,
-  openPin,
+  isUnderstood,
   removeOtherGenerations,
 } from './generation.ts'
 import { HookLinks } from './hook-links.ts'
 import { wantedHooks } from './hooks.ts'
 import { lockCgroup } from './links.ts'
+import { type LivingMaps, openLivingMaps } from './living-maps.ts'
 import {
-  type CountMap,
   countMaps,
   type DerivedMap,
   derivedMaps,
@@ -65,12 +65,15 @@ export class Datapath implements Disposable {
   readonly generation: number
   readonly #links: HookLinks
   readonly #pins: Pins
+  readonly #oldCounts: OldCounts
   /** The directory of that name may be removed and made again. */
   #lockedCgroup: bigint
   #lock: Disposable
   /** The maps of the generation in force before, where it could not be gone on with; undefined after `attach`. */
   #previous: Generation | undefined
   readonly #isNew: boolean
+  /** What the generation before holds can be taken over, whatever its layout. */
+  readonly isPreviousUnderstood: boolean
   /** Why there is a new generation; undefined where the maps of the previous agent are used on. */
   readonly newGenerationReason: string | undefined
 
@@ -82,25 +85,31 @@ export class Datapath implements Disposable {
     const entries = entriesOf(options.sizes)
     const sockPath = join(options.objectDirectory, sockObject)
     const layouts = new MapLayouts(sockPath)
+    // First what may refuse: nothing has been touched then.
+    const living = openLivingMaps(options.instance, layouts, resources)
     const current = currentGeneration(options.instance, resources)
     this.#isNew = current === undefined
     this.newGenerationReason =
       current === undefined ? undefined : generationMismatch(current, layouts, entries)
     const goOn = current !== undefined && this.newGenerationReason === undefined
     this.#previous = goOn ? undefined : current
+    this.isPreviousUnderstood = current === undefined || isUnderstood(current, layouts)
     // What is neither in force nor about to be is left from an agent that died while it made it.
     removeOtherGenerations(options.instance, current === undefined ? [] : [current.number])
     this.generation = goOn ? current.number : Math.max(0, ...pinnedGenerations(options.instance)) + 1
 
-    const reuse: Partial<Record<PinnedMap, BpfMap>> = goOn ? Object.fromEntries(current.maps) : {}
-    for (const name of livingMaps) this.#reuseLiving(name, layouts, reuse)
-    for (const name of countMaps) this.#reuseCounter(name, layouts, entries[name], reuse)
+    // Without the ids of the generation before nobody knows whose its counts are.
+    const counters = this.isPreviousUnderstood
+      ? openCounters(options.instance, layouts, entries, resources)
+      : { reuse: {}, outgrown: undefined }
+    const derived: Partial<Record<PinnedMap, BpfMap>> = goOn ? Object.fromEntries(current.maps) : {}
+    const reuse = { ...derived, ...living, ...counters.reuse }
     this.#sock = resources.use(
       loadObject(sockPath, {
         programs: wantedHooks(options).map(hook => hook.name),
         reuse,
         // A living map keeps the size that it was made with.
-        maxEntries: { ...entries, ...sizesOf(livingMaps, reuse) },
+        maxEntries: { ...entries, ...sizesOf(living) },
         constants: { record_tcp: options.recordTcp, events_enabled: options.events },
       }),
     )
@@ -111,9 +120,13 @@ export class Datapath implements Disposable {
     )
     const { instance, cgroup, protectNodePorts } = options
     this.#links = resources.use(
-      new HookLinks({ instance, cgroup, protectNodePorts, program: name => this.#sock.program(name) }),
+      new HookLinks({
+        ...{ instance, cgroup, protectNodePorts, layouts },
+        program: name => this.#sock.program(name),
+      }),
     )
     this.#pins = new Pins(() => this.#wantedPins())
+    this.#oldCounts = resources.use(new OldCounts(instance, this.map('backend_count'), counters.outgrown))
     this.#pins.restore()
   }
 
@@ -139,42 +152,6 @@ export class Datapath implements Disposable {
       lock?.[Symbol.dispose]()
       resources.dispose()
       throw reason
-    }
-  }
-
-  /** Socket records and affinity of another layout cannot be read, and must not be trampled on. */
-  #reuseLiving(name: LivingMap, layouts: MapLayouts, reuse: Partial<Record<PinnedMap, BpfMap>>): void {
-    const map = openPin(this.#resources, livingPath(this.#options.instance), name)
-    if (map === undefined) return
-    try {
-      layouts.check(`living map ${name}`, map, name, undefined)
-    } catch (reason) {
-      if (!(reason instanceof EbpfError && reason.code === 'LAYOUT')) throw reason
-      throw new KpngError(
-        'conflict',
-        `the sockets of instance ${this.#options.instance} are recorded in another layout, by another version of kpng: run that version, or run kpng cleanup first (open connections go on, but show their backend’s address)`,
-        { cause: reason },
-      )
-    }
-    reuse[name] = map
-  }
-
-  /** Counters of another size or layout start again at zero; programs that are attached count on in the old map. */
-  #reuseCounter(
-    name: CountMap,
-    layouts: MapLayouts,
-    entries: number | undefined,
-    reuse: Partial<Record<PinnedMap, BpfMap>>,
-  ): void {
-    const path = countPath(this.#options.instance)
-    const map = openPin(this.#resources, path, name)
-    if (map === undefined) return
-    try {
-      layouts.check(`counter ${name}`, map, name, entries)
-      reuse[name] = map
-    } catch (reason) {
-      if (!(reason instanceof EbpfError && reason.code === 'LAYOUT')) throw reason
-      unlinkSync(join(path, name))
     }
   }
 
@@ -204,9 +181,9 @@ export class Datapath implements Disposable {
     return this.#iterators.program(name)
   }
 
-  /** The maps of the generation before: ids are read from them. */
+  /** The maps of the generation before: ids are read from them, `byName`. None where its fields mean something else. */
   previousMap(name: PinnedMap): BpfMap | undefined {
-    return this.#previous?.maps.get(name as DerivedMap)
+    return this.isPreviousUnderstood ? this.#previous?.maps.get(name as DerivedMap) : undefined
   }
 
   /** No previous agent has left maps. */
@@ -230,6 +207,12 @@ export class Datapath implements Disposable {
     removeOtherGenerations(instance, [this.generation])
     for (const map of this.#previous?.maps.values() ?? []) map[Symbol.dispose]()
     this.#previous = undefined
+    this.#oldCounts.move()
+  }
+
+  /** No program of a former agent runs any more. */
+  endPrevious(): void {
+    this.#oldCounts.end()
   }
 
   /** What `attach` has put in place and is not there any more, as a sentence. Throws NOT_FOUND without the cgroup. */
@@ -257,10 +240,5 @@ export class Datapath implements Disposable {
   }
 }
 
-const sizesOf = (
-  names: readonly PinnedMap[],
-  maps: Partial<Record<PinnedMap, BpfMap>>,
-): Partial<Record<PinnedMap, number>> =>
-  Object.fromEntries(
-    names.flatMap(name => (maps[name] === undefined ? [] : [[name, maps[name].info.maxEntries]])),
-  )
+const sizesOf = (maps: LivingMaps): Partial<Record<LivingMap, number>> =>
+  Object.fromEntries(Object.entries(maps).map(([name, map]) => [name, map.info.maxEntries]))
