@@ -7,6 +7,7 @@
  * Prints one JSON object: name -> {"n":…,"p50_ns":…,"p99_ns":…,"min_ns":…}, and name_close -> the same of close().
  */
 #include "targets.h"
+#include "series.h"
 
 struct measured {
 	struct target target;

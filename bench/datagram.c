@@ -13,6 +13,7 @@
  * targets.h. Prints one JSON object: name -> {"n":…,"p50_ns":…,"p99_ns":…,"min_ns":…}.
  */
 #include "targets.h"
+#include "series.h"
 
 enum {
 	max_servers = 64

@@ -6,6 +6,7 @@ import { datagramBench } from './datagram-bench.ts'
 import { kubeBench } from './kube-bench.ts'
 import { type Report, saveReport } from './report.ts'
 import { scaleBench } from './scale-bench.ts'
+import { socketMemoryBench } from './socket-memory-bench.ts'
 
 /** `make bench`: runs the benchmarks one after the other, prints their ratios and keeps them as JSON. */
 const { values } = parseArgs({
@@ -14,6 +15,7 @@ const { values } = parseArgs({
     burst: { type: 'string', default: '200' },
     'connect-services': { type: 'string', default: '1000' },
     'many-services': { type: 'string', default: '50000' },
+    sockets: { type: 'string', default: '20000' },
     services: { type: 'string', default: '10000' },
     endpoints: { type: 'string', default: '10' },
     changes: { type: 'string', default: '200' },
@@ -46,7 +48,8 @@ const benches: Readonly<Record<string, () => Promise<Report>>> = {
       ...shortBursts(),
     }),
   datagram: () => datagramBench({ ...shortBursts(), services: Number(values['connect-services']) }),
-  scale: () => scaleBench(services, endpoints, changes),
+  'socket-memory': () => socketMemoryBench(Number(values.sockets)),
+  scale: () => scaleBench({ services, endpoints, changes }),
   kube: () =>
     kubeBench({
       ...{ services, endpoints, changes },

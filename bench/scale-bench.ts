@@ -1,129 +1,227 @@
-import { mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { TestHost } from '../test/e2e/agent.ts'
 import { kpngPath } from '../test/e2e/lab.ts'
-import { endpointSlice, node, service } from '../test/e2e/manifests.ts'
 import { postJson } from '../test/e2e/unix-http.ts'
+import type { Stall } from './kube/stalls-main.ts'
+import { cpuSeconds, memory } from './kube/usage.ts'
+import { type MapMemory, mapMemory, programMemory } from './map-memory.ts'
+import type { CountedOperation } from './map-operations-main.ts'
 import { type Report, ratio } from './report.ts'
+import { ScaleCluster } from './scale-cluster.ts'
 
-const servicesPerFile = 100
-
-const address = (network: string, number: number): string =>
-  `10.${network}.${Math.floor(number / 250) % 250}.${(number % 250) + 1}`
-
-const clusterIP = (index: number): string => address(`${96 + Math.floor(index / 62_500)}`, index)
-
-/** `generation` moves the first endpoint of the Service, as a pod that is replaced does. */
-function serviceAndSlice(index: number, endpoints: number, generation = 0): unknown[] {
-  const name = `s${index}`
-  const addresses = Array.from({ length: endpoints }, (_, endpoint) =>
-    endpoint === 0 && generation > 0
-      ? address('250', generation)
-      : address(`${128 + Math.floor((index * endpoints + endpoint) / 62_500)}`, index * endpoints + endpoint),
-  )
-  return [
-    service({ name, clusterIPs: [clusterIP(index)], ports: [{ name: 'http', port: 80 }] }),
-    endpointSlice({ service: name, ports: [{ name: 'http', port: 8080 }], endpoints: addresses }),
-  ]
+export interface ScaleOptions {
+  readonly services: number
+  /** Of each Service. */
+  readonly endpoints: number
+  readonly changes: number
 }
 
-const list = (items: readonly unknown[]): string => JSON.stringify({ apiVersion: 'v1', kind: 'List', items })
-
-function residentMiB(pid: number): number {
-  const match = /VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))
-  return Math.round(Number(match?.[1] ?? Number.NaN) / 1024)
+const percentile = (values: readonly number[], share: number): number => {
+  const sorted = [...values].sort((a, b) => a - b)
+  const value = sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? Number.NaN
+  return Math.round(value * 100) / 100
 }
 
-const percentile = (sorted: readonly number[], share: number): number =>
-  Math.round((sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? Number.NaN) * 100) /
-  100
+/** An agent on the cluster's files, with a preload of ours; ended by dispose. */
+class ScaleAgent implements AsyncDisposable {
+  readonly instance: string
+  readonly pid: number
+  readonly #stop: () => Promise<void>
 
-/**
- * Files to kernel: how long a cold agent takes for a whole cluster, and one changed slice among all of them, from
- * the rename of the file to the answer that the maps carry it (which includes the call itself; measured alone too).
- */
-export async function scaleBench(services: number, endpoints: number, changes: number): Promise<Report> {
-  const directory = mkdtempSync(join(tmpdir(), 'kpng-bench-'))
-  try {
-    await using host = new TestHost()
-    const cgroup = join(host.cgroup, 'scale')
+  private constructor(instance: string, pid: number, stop: () => Promise<void>) {
+    this.instance = instance
+    this.pid = pid
+    this.#stop = stop
+  }
+
+  /** Resolves when the maps have the whole cluster. */
+  static async start(
+    host: TestHost,
+    options: ScaleOptions,
+    { name, directory, environment }: { name: string; directory: string; environment: readonly string[] },
+  ): Promise<ScaleAgent> {
+    const cgroup = join(host.cgroup, name)
     mkdirSync(cgroup)
-    const replace = (name: string, items: readonly unknown[]): void => {
-      writeFileSync(join(directory, `.${name}`), list(items))
-      renameSync(join(directory, `.${name}`), join(directory, name))
-    }
-    replace('node.json', [node('node-a', ['192.168.79.1'])])
-    for (let first = 0; first < services; first += servicesPerFile)
-      replace(
-        `services-${first}.json`,
-        Array.from({ length: servicesPerFile }, (_, index) =>
-          serviceAndSlice(first + index, endpoints),
-        ).flat(),
-      )
-    const agent = host.agent('-scale', cgroup)
-    const socket = `/run/kpng/${agent.instance}/status.sock`
-    const started = performance.now()
+    const { instance } = host.agent(`-${name}`, cgroup)
     const child = host.start([
-      kpngPath,
-      ...['file', '-i', directory, 'to-ebpf', '--node-name', 'node-a', '--instance', agent.instance],
-      ...['--cgroup-root', cgroup, '--max-endpoints', `${services * endpoints}`],
+      ...['env', ...environment, kpngPath, 'file', '-i', directory, 'to-ebpf', '--node-name', 'node-a'],
+      ...['--instance', instance, '--cgroup-root', cgroup],
+      ...['--max-endpoints', `${options.services * options.endpoints}`],
       ...['--healthz-bind-address=', '--metrics-bind-address='],
     ])
-    try {
-      await untilAnswers(socket)
-      const coldMs = performance.now() - started
-      const pid = child.pid ?? 0
-      const idle: number[] = []
-      const changed: number[] = []
-      for (let change = 1; change <= changes; change++) {
-        const idleStart = performance.now()
-        await postJson(socket, '/v1/sync')
-        idle.push(performance.now() - idleStart)
-        const index = (change * 7919) % services
-        const first = index - (index % servicesPerFile)
-        const items = Array.from({ length: servicesPerFile }, (_, at) =>
-          serviceAndSlice(first + at, endpoints, first + at === index ? change : 0),
-        ).flat()
-        const start = performance.now()
-        replace(`services-${first}.json`, items)
-        await postJson(socket, '/v1/sync')
-        changed.push(performance.now() - start)
-      }
-      for (const times of [idle, changed]) times.sort((a, b) => a - b)
-      return {
-        name: 'scale',
-        parameters: { services, endpoints, changes, servicesPerFile },
-        results: {
-          coldMs: Math.round(coldMs),
-          syncOfNothingMs: { p50: percentile(idle, 0.5), p99: percentile(idle, 0.99) },
-          oneSliceChangedMs: { p50: percentile(changed, 0.5), p99: percentile(changed, 0.99) },
-          residentMiB: residentMiB(pid),
-          status: await postJson(socket, '/v1/sync'),
-        },
-        ratios: {
-          'one slice changed / nothing changed, p50': ratio(percentile(changed, 0.5), percentile(idle, 0.5)),
-        },
-      }
-    } finally {
+    let log = ''
+    child.stderr?.on('data', (piece: Buffer) => {
+      log += piece.toString()
+    })
+    const agent = new ScaleAgent(instance, child.pid ?? 0, async () => {
+      if (child.exitCode !== null || child.signalCode !== null) return
+      const gone = new Promise(resolve => child.once('exit', resolve))
       child.kill('SIGTERM')
-      await new Promise(resolve => child.once('exit', resolve))
+      await gone
+    })
+    try {
+      await agent.#untilAnswers(() => child.exitCode === null)
+      return agent
+    } catch (cause) {
+      await agent.#stop()
+      throw new Error(`the agent does not answer: ${log}`, { cause })
     }
-  } finally {
-    rmSync(directory, { recursive: true, force: true })
+  }
+
+  async sync(): Promise<unknown> {
+    return await postJson(`/run/kpng/${this.instance}/status.sock`, '/v1/sync')
+  }
+
+  async #untilAnswers(runs: () => boolean): Promise<void> {
+    const deadline = performance.now() + 120_000
+    for (;;) {
+      try {
+        await this.sync()
+        return
+      } catch (reason) {
+        if (performance.now() > deadline || !runs()) throw reason
+        await sleep(5)
+      }
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#stop()
   }
 }
 
-async function untilAnswers(socket: string): Promise<void> {
-  const deadline = performance.now() + 120_000
-  for (;;) {
-    try {
-      await postJson(socket, '/v1/sync')
-      return
-    } catch (reason) {
-      if (performance.now() > deadline) throw reason
+/** Stalls that ended in a span of CLOCK_MONOTONIC: how many, and the longest. */
+const stallsWithin = (stalls: readonly Stall[], fromNs: bigint, toNs: bigint) => {
+  const within = stalls.filter(({ atNs }) => BigInt(atNs) > fromNs && BigInt(atNs) <= toNs)
+  const longest = [...within].sort((a, b) => b.ms - a.ms)[0]
+  const computing = within.filter(({ ms, cpuMs }) => cpuMs > ms / 2).length
+  return {
+    count: within.length,
+    mostlyComputing: computing,
+    ...(longest ? { longest: { ms: longest.ms, cpuMs: longest.cpuMs, gcMs: longest.gcMs } } : {}),
+  }
+}
+
+async function measureTimes(host: TestHost, options: ScaleOptions) {
+  using cluster = new ScaleCluster(options.services, options.endpoints)
+  const { directory } = cluster
+  const stallsPath = join(directory, '.stalls')
+  const stallsMain = join(import.meta.dirname, 'kube/stalls-main.ts')
+  const environment = [`NODE_OPTIONS=--import=${stallsMain}`, `KPNG_BENCH_STALLS=${stallsPath}`]
+  const startedNs = process.hrtime.bigint()
+  const idle: number[] = []
+  const changed: number[] = []
+  const agent = await ScaleAgent.start(host, options, { name: 'times', directory, environment })
+  const coldNs = process.hrtime.bigint()
+  const measured = await (async () => {
+    await using _agent = agent
+    const cold = {
+      coldMs: Math.round(Number(coldNs - startedNs) / 1e6),
+      cpuSeconds: cpuSeconds(agent.pid),
+      memory: memory(agent.pid),
+    }
+    const timed = async (times: number[], prepare: () => void): Promise<void> => {
+      const start = performance.now()
+      prepare()
+      await agent.sync()
+      times.push(performance.now() - start)
+    }
+    for (let change = 1; change <= options.changes; change++) {
+      await timed(idle, () => undefined)
+      await timed(changed, () => cluster.change(change))
+    }
+    return { cold, memory: memory(agent.pid), status: await agent.sync(), endNs: process.hrtime.bigint() }
+  })()
+  const stalls = JSON.parse(readFileSync(stallsPath, 'utf8')) as Stall[]
+  return {
+    cold: measured.cold,
+    syncOfNothingMs: { p50: percentile(idle, 0.5), p99: percentile(idle, 0.99) },
+    oneSliceChangedMs: { p50: percentile(changed, 0.5), p99: percentile(changed, 0.99) },
+    memoryAfterChanges: measured.memory,
+    stallsAbove20Ms: {
+      coldStart: stallsWithin(stalls, startedNs, coldNs),
+      changes: stallsWithin(stalls, coldNs, measured.endNs),
+    },
+    kernelMemory: kernelMemory(agent.instance),
+    status: measured.status,
+  }
+}
+
+/** In bytes. The datapath is still in place: only the agent has ended. */
+function kernelMemory(instance: string) {
+  const maps = mapMemory(instance)
+  const programs = programMemory(instance)
+  const sum = (numbers: readonly number[]): number => numbers.reduce((total, one) => total + one, 0)
+  return {
+    total: sum(maps.map(({ bytes }) => bytes)) + sum(Object.values(programs)),
+    maps: Object.fromEntries(maps.map(({ name, bytes, maxEntries }) => [name, { bytes, maxEntries }])),
+    programs,
+  }
+}
+
+/** What it takes of the kernel: for the cold start, and for the changes, each on average. */
+async function countOperations(host: TestHost, options: ScaleOptions) {
+  using cluster = new ScaleCluster(options.services, options.endpoints)
+  const { directory } = cluster
+  const path = join(directory, '.operations')
+  const main = join(import.meta.dirname, 'map-operations-main.ts')
+  const environment = [`NODE_OPTIONS=--import=${main}`, `KPNG_BENCH_OPERATIONS=${path}`]
+  await using agent = await ScaleAgent.start(host, options, { name: 'operations', directory, environment })
+  const maps = mapMemory(agent.instance)
+  const take = async (): Promise<CountedOperation[]> => {
+    rmSync(path, { force: true })
+    process.kill(agent.pid, 'SIGUSR2')
+    const deadline = performance.now() + 30_000
+    while (!existsSync(path)) {
+      if (performance.now() > deadline) throw new Error('the agent does not say what it counted')
       await sleep(5)
     }
+    return JSON.parse(readFileSync(path, 'utf8')) as CountedOperation[]
+  }
+  const cold = await take()
+  for (let change = 1; change <= options.changes; change++) {
+    cluster.change(change)
+    await agent.sync()
+  }
+  const changed = await take()
+  return { cold: perMap(cold, maps, 1), eachChange: perMap(changed, maps, options.changes) }
+}
+
+/** Calls of bpf(2), entries and bytes in all and by map and kind, each divided by `among`. */
+function perMap(operations: readonly CountedOperation[], maps: readonly MapMemory[], among: number) {
+  const names = new Map(maps.map(({ id, name }) => [id, name]))
+  const part = (number: number): number => Math.round((number / among) * 100) / 100
+  const total = (field: 'calls' | 'bytes'): number => part(operations.reduce((sum, it) => sum + it[field], 0))
+  return {
+    calls: total('calls'),
+    bytes: total('bytes'),
+    byMap: Object.fromEntries(
+      operations.map(({ mapId, kind, calls, entries, bytes }) => [
+        `${names.get(mapId) ?? 'another map'}, ${kind}`,
+        { calls: part(calls), entries: part(entries), bytes: part(bytes) },
+      ]),
+    ),
+  }
+}
+
+/**
+ * Files to kernel: what a cold agent takes for a whole cluster, and what one changed slice among all of them, from the
+ * rename of the file to the answer that the maps carry it (which includes the call itself; measured alone too). What
+ * is asked of the kernel is counted in a run of its own, since counting takes time.
+ */
+export async function scaleBench(options: ScaleOptions): Promise<Report> {
+  await using host = new TestHost()
+  const times = await measureTimes(host, options)
+  const operations = await countOperations(host, options)
+  const { oneSliceChangedMs, syncOfNothingMs } = times
+  return {
+    name: 'scale',
+    parameters: { ...options },
+    results: { ...times, operations },
+    ratios: {
+      'one slice changed / nothing changed, p50': ratio(oneSliceChangedMs.p50, syncOfNothingMs.p50),
+    },
   }
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What connect.c and datagram.c measure side by side: addresses, each seen from a cgroup and a network namespace. One
- * process moves between them, because a socket belongs to those in which it was made.
+ * What is measured side by side: addresses, each seen from a cgroup and a network namespace. One process moves between
+ * them, because a socket belongs to those in which it was made.
  *
  * A target is NAME=CGROUP@ADDR:PORT, NAME=CGROUP,NETNS@ADDR:PORT, and with ADDR+COUNT in place of ADDR it is COUNT
  * IPv4 addresses from that one on, which take turns. CGROUP is a cgroup2 directory, or - to stay; NETNS is a name
@@ -19,18 +19,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
 enum {
 	max_targets = 32,
 	stride = 7919 /* a prime: neighbours in memory do not follow each other */
-};
-
-/* Nanoseconds, one value each time. */
-struct series {
-	uint32_t *ns;
-	size_t count;
 };
 
 struct target {
@@ -131,36 +124,4 @@ static struct sockaddr_storage address_at(const struct target *target, uint32_t 
 static uint32_t next_index(struct target *target)
 {
 	return (uint32_t)((uint64_t)target->turn++ * stride % target->addresses);
-}
-
-static uint64_t now_ns(void)
-{
-	struct timespec time;
-
-	clock_gettime(CLOCK_MONOTONIC, &time);
-	return time.tv_sec * 1000000000ull + time.tv_nsec;
-}
-
-static struct series series_of(size_t room)
-{
-	struct series series = {.ns = calloc(room, sizeof(uint32_t))};
-
-	if (!series.ns)
-		fail("calloc");
-	return series;
-}
-
-static int compare(const void *a, const void *b)
-{
-	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
-
-	return (x > y) - (x < y);
-}
-
-/* "name":{"n":…,"p50_ns":…,"p99_ns":…,"min_ns":…} */
-static void print_series(const char *name, struct series *series)
-{
-	qsort(series->ns, series->count, sizeof(uint32_t), compare);
-	printf("\"%s\":{\"n\":%zu,\"p50_ns\":%u,\"p99_ns\":%u,\"min_ns\":%u}", name, series->count,
-	       series->ns[series->count / 2], series->ns[series->count * 99 / 100], series->ns[0]);
 }
