@@ -1,7 +1,7 @@
-import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
 import type { FakeSizes } from './testing/fake-maps.ts'
+import { expectNothingLeft, TIGHT, WIDE } from './testing/soak.ts'
 import { node, type ServiceSpec, service } from './testing/views.ts'
 import { World } from './testing/world.ts'
 
@@ -111,8 +111,6 @@ const steps: fc.Arbitrary<{ readonly text: string; readonly run: Step }> = fc.on
   },
 )
 
-const WIDE: FakeSizes = { frontends: 200, lists: 200, slots: 512, addresses: 64, names: 100, sources: 200 }
-
 async function play(
   options: { sizes: FakeSizes; ids: number; faults: number },
   seed: number,
@@ -130,38 +128,11 @@ async function play(
     world.sync()
     await world.settle()
     world.checkSettled()
-    await emptyOut(world)
+    for (const name of NAMES) world.delete(name)
+    await expectNothingLeft(world)
   } finally {
     world.close()
   }
-}
-
-/** When everything has gone, nothing is left: no entry, no range, no id. */
-async function emptyOut(world: World): Promise<void> {
-  for (const name of NAMES) world.delete(name)
-  world.setNode(node([]))
-  world.sync()
-  await world.settle()
-  world.checkSettled()
-  world.disconnectAll()
-  await world.clock.pass(300_000)
-  assert.deepEqual(world.dump(), [])
-  const { counts, problems } = world.status()
-  assert.deepEqual(problems, [])
-  assert.deepEqual(counts, {
-    services: 0,
-    unfit: 0,
-    failing: 0,
-    frontends: 0,
-    addresses: 0,
-    lists: { used: 0, max: counts.lists.max },
-    ranges: {
-      IPv4: { used: 0, max: counts.ranges.IPv4.max },
-      IPv6: { used: 0, max: counts.ranges.IPv6.max },
-    },
-    backendIds: { used: 0, limbo: 0, max: counts.backendIds.max },
-    servicePortIds: { used: 0, limbo: 0, max: counts.servicePortIds.max },
-  })
 }
 
 function property(
@@ -190,10 +161,9 @@ function property(
 describe('whatever happens, after settle each frontend answers as it should', () => {
   it('with room and no failures', property({ sizes: WIDE, ids: 500, faults: 0 }, 20))
   it('with one operation in ten failing', property({ sizes: WIDE, ids: 500, faults: 0.1 }, 20))
-  const tight: FakeSizes = { frontends: 9, lists: 8, slots: 16, addresses: 6, names: 6, sources: 6 }
-  it('with too little room', property({ sizes: tight, ids: 14, faults: 0 }, 20))
+  it('with too little room', property({ sizes: TIGHT, ids: 14, faults: 0 }, 20))
   it(
     'with too little room and one operation in ten failing',
-    property({ sizes: tight, ids: 14, faults: 0.1 }, 20),
+    property({ sizes: TIGHT, ids: 14, faults: 0.1 }, 20),
   )
 })

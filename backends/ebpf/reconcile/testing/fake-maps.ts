@@ -8,15 +8,9 @@ import {
 } from '@kpng/ebpf'
 import { maps as specs } from '../../bindings.gen.ts'
 import type { DatapathMaps } from '../maps.ts'
+import { type Fault, injected } from './faulty-maps.ts'
 
-/**
- * Asked before each operation. A number makes it fail after so many of its entries have been done, as the
- * kernel may; undefined lets it happen.
- */
-export type Fault = (operation: MapOperation) => number | undefined
-
-const injected = (operation: MapOperation, written: number): EbpfError =>
-  new EbpfError('KERNEL', `${operation.kind} of ${operation.map} made to fail`, { errno: 'EIO', written })
+const never: Fault = () => undefined
 
 /** A BPF hash map in memory: bytes in, bytes out, full when it is full. */
 export class FakeHash<K, V> implements KeyedMap<K, V> {
@@ -25,27 +19,14 @@ export class FakeHash<K, V> implements KeyedMap<K, V> {
   readonly #key: Codec<K>
   readonly #value: Codec<V>
   readonly #fault: Fault
-  readonly #rows: Map<string, Uint8Array>
+  readonly #rows = new Map<string, Uint8Array>()
 
-  constructor(
-    name: string,
-    key: Codec<K>,
-    value: Codec<V>,
-    maxEntries: number,
-    fault: Fault,
-    rows = new Map<string, Uint8Array>(),
-  ) {
+  constructor(name: string, key: Codec<K>, value: Codec<V>, maxEntries: number, fault: Fault = never) {
     this.name = name
     this.maxEntries = maxEntries
     this.#key = key
     this.#value = value
     this.#fault = fault
-    this.#rows = rows
-  }
-
-  /** The same map with faults of its own, as another process would have it. */
-  share(fault: Fault): FakeHash<K, V> {
-    return new FakeHash(this.name, this.#key, this.#value, this.maxEntries, fault, this.#rows)
   }
 
   get size(): number {
@@ -125,61 +106,45 @@ export class FakeMemory<V> implements MemoryMap<V> {
   readonly maxEntries: number
   readonly stride: number
   readonly #value: Codec<V>
-  readonly #fault: Fault
   readonly #view: DataView
 
-  constructor(
-    name: string,
-    value: Codec<V>,
-    maxEntries: number,
-    fault: Fault,
-    view: DataView = new DataView(new ArrayBuffer(Math.ceil(value.size / 8) * 8 * maxEntries)),
-  ) {
+  constructor(name: string, value: Codec<V>, maxEntries: number) {
     this.name = name
     this.maxEntries = maxEntries
     this.stride = Math.ceil(value.size / 8) * 8
     this.#value = value
-    this.#fault = fault
-    this.#view = view
-  }
-
-  /** The same memory with faults of its own. */
-  share(fault: Fault): FakeMemory<V> {
-    return new FakeMemory(this.name, this.#value, this.maxEntries, fault, this.#view)
+    this.#view = new DataView(new ArrayBuffer(this.stride * maxEntries))
   }
 
   read(index: number): V {
-    this.#check('lookup', index, 1)
+    this.#check(index, 1)
     return this.#value.decode(this.#view, index * this.stride)
   }
 
   write(index: number, values: readonly V[]): void {
-    const failAfter = this.#check('write', index, values.length)
-    for (const [offset, value] of values.entries()) {
-      if (offset === failAfter) break
+    this.#check(index, values.length)
+    for (const [offset, value] of values.entries())
       this.#value.encode(value, this.#view, (index + offset) * this.stride)
-    }
-    if (failAfter !== undefined)
-      throw injected({ map: this.name, kind: 'write', entries: values.length }, failAfter)
   }
 
   store64(index: number, word: bigint): void {
-    if (this.#check('store64', index, 1) !== undefined)
-      throw injected({ map: this.name, kind: 'store64', entries: 1 }, 0)
+    this.#checkWord(index)
     this.#view.setBigUint64(index * 8, word, true)
   }
 
   load64(index: number): bigint {
-    this.#check('lookup', index, 1)
+    this.#checkWord(index)
     return this.#view.getBigUint64(index * 8, true)
   }
 
-  #check(kind: MapOperation['kind'], index: number, entries: number): number | undefined {
+  #checkWord(index: number): void {
+    this.#check(index, 1)
+    if (this.stride !== 8) throw new EbpfError('INVALID', `map ${this.name}: stride ${this.stride}`)
+  }
+
+  #check(index: number, entries: number): void {
     if (index < 0 || index + entries > this.maxEntries)
       throw new EbpfError('MAP_FULL', `map ${this.name}: beyond its end`)
-    if (kind === 'store64' && this.stride !== 8)
-      throw new EbpfError('INVALID', `map ${this.name}: stride ${this.stride}`)
-    return this.#fault({ map: this.name, kind, entries })
   }
 }
 
@@ -211,13 +176,13 @@ export const SMALL: FakeSizes = {
 }
 
 /** All maps of the datapath, empty. */
-export function fakeMaps(sizes: FakeSizes = SMALL, fault: Fault = () => undefined) {
+export function fakeMaps(sizes: FakeSizes = SMALL) {
   const hash = <K, V>(spec: { name: string; key: Codec<K>; value: Codec<V> }, max: number): FakeHash<K, V> =>
-    new FakeHash(spec.name, spec.key, spec.value, max, fault)
+    new FakeHash(spec.name, spec.key, spec.value, max)
   const memory = <V>(spec: { name: string; value: Codec<V> }, max: number): FakeMemory<V> =>
-    new FakeMemory(spec.name, spec.value, max, fault)
+    new FakeMemory(spec.name, spec.value, max)
   // An array of one entry, which is there from the beginning.
-  const cfg = new FakeHash(specs.cfg.name, specs.cfg.key, specs.cfg.value, 1, () => undefined)
+  const cfg = hash(specs.cfg, 1)
   cfg.update(0, { cidr4Count: 0, cidr6Count: 0, flags: 0, cidr4: NO_CIDRS4, cidr6: NO_CIDRS6 })
   return {
     svc4: hash(specs.svc4, sizes.frontends),
@@ -230,7 +195,7 @@ export function fakeMaps(sizes: FakeSizes = SMALL, fault: Fault = () => undefine
     source4: hash(specs.source4, sizes.sources),
     source6: hash(specs.source6, sizes.sources),
     outside: memory(specs.outside, specs.outside.maxEntries),
-    cfg: cfg.share(fault),
+    cfg,
     service: hash(specs.service, sizes.names),
     affinity: hash(specs.affinity, 1024),
   } satisfies DatapathMaps
@@ -240,20 +205,3 @@ const NO_CIDRS4 = Array.from({ length: 8 }, () => ({ addr: 0, mask: 0 }))
 const NO_CIDRS6 = Array.from({ length: 8 }, () => ({ addr: new Uint8Array(16), mask: new Uint8Array(16) }))
 
 export type FakeMaps = ReturnType<typeof fakeMaps>
-
-/** The same maps as another process has them: with faults of its own. */
-export const shareMaps = (maps: FakeMaps, fault: Fault): FakeMaps => ({
-  svc4: maps.svc4.share(fault),
-  svc6: maps.svc6.share(fault),
-  list: maps.list.share(fault),
-  backend4: maps.backend4.share(fault),
-  backend6: maps.backend6.share(fault),
-  addr4: maps.addr4.share(fault),
-  addr6: maps.addr6.share(fault),
-  source4: maps.source4.share(fault),
-  source6: maps.source6.share(fault),
-  outside: maps.outside.share(fault),
-  cfg: maps.cfg.share(fault),
-  service: maps.service.share(fault),
-  affinity: maps.affinity.share(fault),
-})

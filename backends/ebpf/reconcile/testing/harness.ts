@@ -8,7 +8,8 @@ import { dumpMaps } from '../dump.ts'
 import type { ReconcilerTimes } from '../options.ts'
 import { Reconciler } from '../reconciler.ts'
 import { FakeKernel } from './fake-kernel.ts'
-import { type FakeMaps, type FakeSizes, type Fault, fakeMaps, SMALL, shareMaps } from './fake-maps.ts'
+import { type FakeMaps, type FakeSizes, fakeMaps, SMALL } from './fake-maps.ts'
+import { type Fault, faultyMaps } from './faulty-maps.ts'
 import { TestClock } from './test-clock.ts'
 import { type ServiceSpec, service } from './views.ts'
 
@@ -40,7 +41,7 @@ export class Harness implements Disposable {
   #start(adopted: Adopted | undefined): Reconciler {
     const { limits = { maxBackendId: 100, maxServicePortId: 50 }, times = {} } = this.#options
     return new Reconciler({
-      maps: shareMaps(this.maps, operation => this.#ask(operation)),
+      maps: faultyMaps(this.maps, operation => this.#ask(operation)),
       limits,
       hooks: this.kernel,
       clock: this.clock,

@@ -1,6 +1,7 @@
 import { cidrContains, ipBytes, parseCIDR, parseIPv4 } from '@kpng/api'
 import { AddrFlag, CfgFlag, Reason, SvcFlag, type SvcValue } from '../../bindings.gen.ts'
 import { parseIPv6 } from '../../plan/address.ts'
+import type { DatapathMaps } from '../maps.ts'
 import {
   type FrontendPlace,
   rangeOf4,
@@ -11,7 +12,6 @@ import {
   svc4KeyOf,
   svc6KeyOf,
 } from '../rows.ts'
-import type { FakeMaps } from './fake-maps.ts'
 
 export type Answer =
   | {
@@ -21,13 +21,13 @@ export type Answer =
       readonly base: number
       readonly slots: readonly Slot[]
     }
-  | { readonly verdict: keyof typeof Reason }
+  | { readonly verdict: Exclude<keyof typeof Reason, 'TRANSLATED'> }
 
 /**
  * What connect() to a place would meet, step by step as the programs do it: every slot that it might pick. `source`
  * is who connects; without it, one who may.
  */
-export function lookup(maps: FakeMaps, place: FrontendPlace, source?: string): Answer {
+export function lookup(maps: DatapathMaps, place: FrontendPlace, source?: string): Answer {
   const isInside = inServiceCidr(maps, place.address)
   if (place.address !== '' && !isInside && !mayBeOutside(maps, place.address))
     return { verdict: 'NOT_A_SERVICE' }
@@ -49,7 +49,7 @@ export function lookup(maps: FakeMaps, place: FrontendPlace, source?: string): A
 }
 
 /** The filter, where it is to be believed: asked with the hash of the programs, in their words. */
-function mayBeOutside(maps: FakeMaps, address: string): boolean {
+function mayBeOutside(maps: DatapathMaps, address: string): boolean {
   if (((maps.cfg.lookup(0)?.flags ?? 0) & CfgFlag.OUTSIDE) === 0) return true
   const bytes = ipBytes(address)
   const factor = 0x9e3779b1n
@@ -62,14 +62,14 @@ function mayBeOutside(maps: FakeMaps, address: string): boolean {
   return ((maps.outside.load64(bit >> 6) >> BigInt(bit & 63)) & 1n) === 1n
 }
 
-const answerOf = (maps: FakeMaps, place: FrontendPlace, value: SvcValue | undefined): Answer =>
+const answerOf = (maps: DatapathMaps, place: FrontendPlace, value: SvcValue | undefined): Answer =>
   value === undefined ? { verdict: 'NOT_A_SERVICE' } : listOf(maps, place, value)
 
-const frontendOf = (maps: FakeMaps, place: FrontendPlace): SvcValue | undefined =>
+const frontendOf = (maps: DatapathMaps, place: FrontendPlace): SvcValue | undefined =>
   place.family === 'IPv4' ? maps.svc4.lookup(svc4KeyOf(place)) : maps.svc6.lookup(svc6KeyOf(place))
 
 /** As a longest-prefix-match trie answers: whether any entry holds the service port and the source. */
-function isAllowed(maps: FakeMaps, servicePort: number, source: string): boolean {
+function isAllowed(maps: DatapathMaps, servicePort: number, source: string): boolean {
   const address = ipBytes(source)
   const holds = (key: { readonly servicePort: number }, range: string): boolean => {
     const cidr = parseCIDR(range)
@@ -81,7 +81,7 @@ function isAllowed(maps: FakeMaps, servicePort: number, source: string): boolean
 }
 
 function listOf(
-  maps: FakeMaps,
+  maps: DatapathMaps,
   place: FrontendPlace,
   { list, servicePort, affinityTimeoutS }: SvcValue,
 ): Answer {
@@ -101,14 +101,14 @@ function listOf(
   return { verdict: 'backends', servicePort, affinityS: affinityTimeoutS, base, slots }
 }
 
-function flagsOf(maps: FakeMaps, address: string): number {
+function flagsOf(maps: DatapathMaps, address: string): number {
   const v4 = parseIPv4(address)
   if (v4 !== undefined) return maps.addr4.lookup(v4)?.flags ?? 0
   const v6 = parseIPv6(address)
   return v6 === undefined ? 0 : (maps.addr6.lookup(v6)?.flags ?? 0)
 }
 
-function inServiceCidr(maps: FakeMaps, address: string): boolean {
+function inServiceCidr(maps: DatapathMaps, address: string): boolean {
   const cfg = maps.cfg.lookup(0)
   const v4 = parseIPv4(address)
   if (cfg === undefined) return false

@@ -1,4 +1,11 @@
-import type { Family, NodeView, PortEndpointsView, ServicePortView, ServiceView } from '@kpng/api'
+import type {
+  EndpointView,
+  Family,
+  NodeView,
+  PortEndpointsView,
+  ServicePortView,
+  ServiceView,
+} from '@kpng/api'
 import type { FrontendPlace } from '../rows.ts'
 
 /** What a frontend should lead to, worked out the slow and simple way, with nothing shared with what is tested. */
@@ -131,18 +138,28 @@ function listOf(
 }
 
 /** `servicePort address port` of every endpoint that serves somewhere: their flows may stay. */
-export function servingMemberships(services: Iterable<ServiceView>): Set<string> {
-  const serving = new Set<string>()
+export const servingMemberships = (services: Iterable<ServiceView>): Set<string> =>
+  memberships(services, ({ ready, serving }) => ready || serving)
+
+/** The same of all endpoints: they keep their ids. */
+export const namedMemberships = (services: Iterable<ServiceView>): Set<string> =>
+  memberships(services, () => true)
+
+function memberships(
+  services: Iterable<ServiceView>,
+  counts: (endpoint: EndpointView) => boolean,
+): Set<string> {
+  const found = new Set<string>()
   for (const view of services) {
     for (const port of view.ports) {
       for (const selection of Object.values(port.endpoints)) {
         for (const endpoint of selection.endpoints) {
-          const { address, port: number, ready, serving: serves } = endpoint
-          if (ready || serves)
-            serving.add(`${view.namespace}/${view.name}:${port.name}/${port.protocol} ${address} ${number}`)
+          const { address, port: number } = endpoint
+          if (counts(endpoint))
+            found.add(`${view.namespace}/${view.name}:${port.name}/${port.protocol} ${address} ${number}`)
         }
       }
     }
   }
-  return serving
+  return found
 }

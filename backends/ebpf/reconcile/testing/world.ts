@@ -1,16 +1,20 @@
 import assert from 'node:assert/strict'
 import { type NodeView, type ServiceView, serviceKey } from '@kpng/api'
-import { EbpfError, type MapOperation } from '@kpng/ebpf'
-import type { RecordRow } from '../../bindings.gen.ts'
+import type { MapOperation } from '@kpng/ebpf'
 import { adopt } from '../adopt.ts'
 import { type Adopted, idsOnly } from '../adopted.ts'
 import { dumpMaps } from '../dump.ts'
+import type { DatapathMaps } from '../maps.ts'
 import { Reconciler } from '../reconciler.ts'
-import { type FrontendPlace, keyOfPlace, type Slot, slotOf4, slotOf6, slotOfRecord } from '../rows.ts'
-import { FakeKernel, recordRow } from './fake-kernel.ts'
-import { type FakeMaps, type FakeSizes, fakeMaps, shareMaps } from './fake-maps.ts'
+import { type FrontendPlace, keyOfPlace, type Slot, slotOf4, slotOf6 } from '../rows.ts'
+import { Clients } from './clients.ts'
+import { corrupt } from './corrupt.ts'
+import { type Asker, type Datapath, FakeDatapath } from './datapath.ts'
+import { FakeKernel } from './fake-kernel.ts'
+import type { FakeSizes } from './fake-maps.ts'
+import { faultyMaps } from './faulty-maps.ts'
 import { lookup } from './lookup.ts'
-import { type Expected, expectedFrontends, isWithin, servingMemberships } from './oracle.ts'
+import { type Expected, expectedFrontends, isWithin, namedMemberships, servingMemberships } from './oracle.ts'
 import { TestClock } from './test-clock.ts'
 
 export interface WorldOptions {
@@ -19,21 +23,17 @@ export interface WorldOptions {
   /** Part of operations that fail. */
   readonly faults: number
   readonly seed: number
+  /** Default: in memory. Owned by the world from then on. */
+  readonly datapath?: Datapath
 }
 
 /** Sources of connections: in some range, in another, in none. */
-const CLIENTS = ['10.1.0.1', '10.2.0.1', '192.0.2.1', '192.168.1.1', 'fd01::1', 'fd02::1', '2001:db8::1']
-
-/** A client's socket, and what the Service that it connected to has said since. */
-interface Client {
-  readonly row: RecordRow
-  readonly membership: string
-  /** A sync has come in which the membership did not serve: its UDP sockets must go. */
-  stale: boolean
-}
+const SOURCES = ['10.1.0.1', '10.2.0.1', '192.0.2.1', '192.168.1.1', 'fd01::1', 'fd02::1', '2001:db8::1']
+/** Cookies of the clients' network namespaces. */
+const CLIENTS = [1n, 2n, 3n, 1n << 40n]
 
 interface Running {
-  readonly maps: FakeMaps
+  readonly maps: DatapathMaps
   readonly place: FrontendPlace
   readonly base: number
   readonly slots: readonly Slot[]
@@ -44,7 +44,10 @@ export class World {
   readonly #options: WorldOptions
   readonly clock = new TestClock()
   readonly kernel = new FakeKernel()
-  #maps: FakeMaps
+  readonly clients = new Clients(this.kernel)
+  #datapath: Datapath
+  /** That of an agent whose first sync is not written yet. */
+  #next: Datapath | undefined
   #reconciler: Reconciler
   /** Ends the present agent's access to the maps. */
   #crash: () => void = () => {}
@@ -52,9 +55,8 @@ export class World {
   #attach: (() => Promise<void>) | undefined
   readonly #recorded = new Map<string, ServiceView>()
   #recordedNode: NodeView | undefined
-  #synced: ReadonlyMap<string, ServiceView> = new Map()
+  #syncedNode: NodeView | undefined
   #expectation: ReadonlyMap<string, Expected> = new Map()
-  readonly #clients: Client[] = []
   /** Contents that each service port's lists may have had: from all that was ever synced. */
   readonly #contents = new Map<string, Set<string>>()
   #random: () => number
@@ -64,12 +66,12 @@ export class World {
   #failure: Error | undefined
   /** Programs that run: they have loaded a list's word and may still read its slots. */
   #running: Running[] = []
-  readonly counts = { operations: 0, settled: 0, connected: 0, destroyed: 0, running: 0 }
+  readonly counts = { operations: 0, faults: 0, syncs: 0, settled: 0, restarts: 0, running: 0, returned: 0 }
 
   constructor(options: WorldOptions) {
     this.#options = options
     this.#random = pseudoRandom(options.seed)
-    this.#maps = fakeMaps(options.sizes)
+    this.#datapath = options.datapath ?? new FakeDatapath(options.sizes)
     this.kernel.began = () => {
       const before = new Set(this.#running)
       return () => {
@@ -80,8 +82,12 @@ export class World {
     this.#reconciler = this.#start(undefined, undefined)
   }
 
+  get #maps(): DatapathMaps {
+    return this.#datapath.maps
+  }
+
   /** `next`: new maps, which the programs look at once the first sync is in them. */
-  #start(adopted: Adopted | undefined, next: FakeMaps | undefined): Reconciler {
+  #start(adopted: Adopted | undefined, next: Datapath | undefined): Reconciler {
     let alive = true
     this.#crash = () => {
       alive = false
@@ -91,12 +97,13 @@ export class World {
       this.counts.operations++
       if (!this.#corrupted) this.#failure ??= failureOf(() => this.#checkNow())
       if (operation.kind === 'lookup' || this.#random() >= this.#options.faults) return undefined
+      this.counts.faults++
       return Math.floor(this.#random() * (operation.entries + 1)) % Math.max(1, operation.entries)
     }
     const { promise: inPlace, resolve: swap } = Promise.withResolvers<void>()
     const { kernel } = this
     const reconciler = new Reconciler({
-      maps: shareMaps(next ?? this.#maps, fault),
+      maps: faultyMaps((next ?? this.#datapath).maps, fault),
       limits: this.#options.limits,
       hooks: {
         grace: () => kernel.grace(),
@@ -110,10 +117,18 @@ export class World {
       times: { sliceMs: this.#options.seed % 2 === 0 ? 0 : Number.POSITIVE_INFINITY },
       ...(adopted === undefined ? {} : { adopted }),
     })
+    this.#next?.[Symbol.dispose]()
+    this.#next = next
     this.#attach = async () => {
       await reconciler.written()
       if (!alive) return
-      this.#maps = next ?? this.#maps
+      if (next !== undefined) {
+        // Programs of the old maps have ended when the links are swapped.
+        this.#running = []
+        this.#datapath[Symbol.dispose]()
+        this.#datapath = next
+        this.#next = undefined
+      }
       swap()
     }
     return reconciler
@@ -136,15 +151,16 @@ export class World {
   }
 
   sync(): void {
-    this.#synced = new Map(this.#recorded)
-    this.#expectation = expectedFrontends(this.#synced.values(), this.#recordedNode)
-    for (const { servicePort, backends, reason } of this.#expected().values()) {
+    this.counts.syncs++
+    const services = [...this.#recorded.values()]
+    this.#syncedNode = this.#recordedNode
+    this.#expectation = expectedFrontends(services, this.#recordedNode)
+    for (const { servicePort, backends, reason } of this.#expectation.values()) {
       const contents = this.#contents.get(servicePort) ?? new Set()
       contents.add(backends.length === 0 ? reason : backends.join())
       this.#contents.set(servicePort, contents)
     }
-    const serving = servingMemberships(this.#synced.values())
-    for (const client of this.#clients) if (!serving.has(client.membership)) client.stale = true
+    this.clients.synced({ serving: servingMemberships(services), named: namedMemberships(services) })
     this.#reconciler.sync()
     void this.#attach?.()
     this.#attach = undefined
@@ -165,57 +181,13 @@ export class World {
   }
 
   /**
-   * Somebody else writes into the maps. Not into names: who loses those loses ids, which is no repair. Without
-   * clients, for an agent that adopts a backend with another port rightly believes that the old one has gone.
+   * Somebody else writes into the maps. Without clients, for an agent that adopts a backend with another port
+   * rightly believes that the old one has gone.
    */
   corrupt(): void {
-    this.disconnectAll()
-    const maps = this.#maps
-    const pick = <T>(all: readonly T[]): T | undefined => all[Math.floor(this.#random() * all.length)]
-    const index = 1 + Math.floor(this.#random() * 8)
-    const [key4] = pick([...maps.svc4.entries()]) ?? []
-    const [key6] = pick([...maps.svc6.entries()]) ?? []
-    const [address] = pick([...maps.addr4.entries()]) ?? []
-    const [source4] = pick([...maps.source4.entries()]) ?? []
-    const [source6] = pick([...maps.source6.entries()]) ?? []
-    const value = { list: index, servicePort: 1, affinityTimeoutS: 3, flags: 0, algorithm: 0, maglev: 0 }
+    this.clients.forget()
     this.#corrupted = true
-    const acts = [
-      () => key4 !== undefined && maps.svc4.delete(key4),
-      () => key6 !== undefined && maps.svc6.delete(key6),
-      () => key4 !== undefined && maps.svc4.update(key4, value),
-      () => maps.svc4.update({ addr: 7, port: 7, proto: 6, scope: 0 }, value),
-      () => maps.svc6.update({ addr: new Uint8Array(16), port: 7, proto: 17, scope: 0 }, value),
-      () => maps.svc4.update({ addr: 7, port: 7, proto: 132, scope: 1 }, value),
-      () => maps.list.store64(index, 0x0000000300000002n),
-      () => maps.list.store64(index, 0n),
-      () => maps.backend4.write(index, [{ ...maps.backend4.read(index), port: 9 }]),
-      () => maps.backend4.write(index, [{ ...maps.backend4.read(index), list: 60 }]),
-      () => maps.backend6.write(index, [{ ...maps.backend6.read(index), id: 0 }]),
-      () => address !== undefined && maps.addr4.delete(address),
-      () => [...Array(64).keys()].forEach(word => void maps.outside.store64(word, 0n)),
-      () => maps.addr4.update(7, { flags: 4 }),
-      () => source4 !== undefined && maps.source4.delete(source4),
-      () => source6 !== undefined && maps.source6.delete(source6),
-      () => maps.source4.update({ prefixLength: 32 + 9, servicePort: index, addr: 0 }, 1),
-      () => maps.source4.update({ prefixLength: 3, servicePort: 60, addr: 7 }, 1),
-      () => maps.source6.update({ prefixLength: 33, servicePort: 61, addr: new Uint8Array(16) }, 1),
-      () => key4 !== undefined && maps.svc4.update(key4, { ...value, flags: 1 }),
-      () =>
-        maps.cfg.update(0, {
-          cidr4Count: 1,
-          cidr6Count: 0,
-          flags: 0,
-          cidr4: [{ addr: 0, mask: 0 }],
-          cidr6: [],
-        }),
-    ]
-    try {
-      pick(acts)?.()
-    } catch (error) {
-      // No room for what does not belong there.
-      if (!(error instanceof EbpfError && error.code === 'MAP_FULL')) throw error
-    }
+    corrupt(this.#maps, this.#random)
   }
 
   /** Verification finds what was corrupted, and the work after it repairs it. */
@@ -235,13 +207,15 @@ export class World {
 
   /** The agent dies on the spot; the next one adopts, into new maps if asked to, and hears everything anew. */
   async restart(how: { readonly newMaps: boolean }): Promise<void> {
+    this.counts.restarts++
     this.#crash()
     this.#reconciler.close()
     await this.turns(4)
     const adopted = await adopt(this.#maps, this.kernel.records)
     this.#running = []
-    const next = how.newMaps ? fakeMaps(this.#options.sizes) : undefined
+    this.clients.restarted(this.#membershipsInForce())
     const before = dumpMaps(this.#maps)
+    const next = how.newMaps ? this.#datapath.renew() : undefined
     this.#reconciler = this.#start(how.newMaps ? idsOnly(adopted) : adopted, next)
     if (this.#recordedNode !== undefined) this.#reconciler.setNode(this.#recordedNode)
     for (const view of this.#recorded.values()) this.#reconciler.setService(view)
@@ -250,47 +224,28 @@ export class World {
     this.sync()
   }
 
-  /** A client connects to a frontend, as the programs would let it. */
+  /** A client connects to a frontend, as the programs let it. */
   connect(): void {
     if (this.#corrupted) return
-    const expected = [...this.#expected().values()]
-    const choice = expected[Math.floor(this.#random() * expected.length)]
-    if (choice === undefined) return
-    const answer = lookup(this.#maps, choice.place)
-    if (answer.verdict !== 'backends') return
-    const slot = answer.slots[Math.floor(this.#random() * answer.slots.length)]
-    const owner = this.#nameOf(answer.servicePort)
-    if (slot === undefined || owner === undefined) return
-    const { protocol } = choice.place
-    const row = recordRow({
-      backend: slot.id,
-      generation: slot.generation,
-      servicePort: answer.servicePort,
-      protocol,
-      address: slot.address,
-      port: slot.port,
-    })
-    const membership = `${owner} ${slot.address} ${slot.port}`
-    // A program that ran before the flip: the sync that makes it stale may have come already.
-    const stale = !servingMemberships(this.#synced.values()).has(membership)
-    this.kernel.records.push(row)
-    this.counts.connected++
-    this.#clients.push({ row, membership, stale })
+    const choice = this.#pick([...this.#expectation.values()])
+    const place = choice && this.#placeToAsk(choice.place)
+    const client = this.#pick(CLIENTS) ?? 0n
+    if (choice === undefined || place === undefined) return
+    const source = SOURCES.find(one => mayAsk(one, choice))
+    if (source === undefined) return
+    const nowMs = this.clock.nowMs()
+    const before = lookup(this.#maps, place, source)
+    const met = this.#datapath.connect(place, { client, source, nowMs, random: this.#randomWord() })
+    if (met.verdict !== 'TRANSLATED' || before.verdict !== 'backends') return
+    const servicePort = this.#nameOf(met.servicePort)
+    if (servicePort === undefined) return
+    const unconnected = this.#random() < 0.25
+    this.clients.add({ place, client, met, servicePort, affinityS: before.affinityS, nowMs, unconnected })
   }
 
   /** One of the clients closes its socket. */
   disconnect(): void {
-    const [client] = this.#clients.splice(Math.floor(this.#random() * this.#clients.length), 1)
-    const at = client === undefined ? -1 : this.kernel.records.indexOf(client.row)
-    if (at >= 0) this.kernel.records.splice(at, 1)
-  }
-
-  disconnectAll(): void {
-    while (this.#clients.length > 0) this.disconnect()
-  }
-
-  maps(): FakeMaps {
-    return this.#maps
+    this.clients.disconnect(this.#random())
   }
 
   dump(): string[] {
@@ -303,6 +258,8 @@ export class World {
 
   close(): void {
     this.#reconciler.close()
+    this.#next?.[Symbol.dispose]()
+    this.#datapath[Symbol.dispose]()
   }
 
   /** After settle: each frontend answers as the oracle says, unless its Service is reported as not fitting. */
@@ -310,7 +267,7 @@ export class World {
     if (this.#corrupted) return
     this.counts.settled++
     const unfit = this.#unfitServices()
-    const expected = this.#expected()
+    const expected = this.#expectation
     for (const one of expected.values()) if (!unfit.has(one.service)) this.#checkFrontend(one)
     const places = new Set([...expected.values()].map(one => keyOfPlace(one.place)))
     for (const line of this.dump()) {
@@ -318,13 +275,14 @@ export class World {
       if (map === 'source4' || map === 'source6') assert(!/ service \?/.test(line), `of nobody: ${line}`)
       if (map === 'svc4' || map === 'svc6') assert(places.has(where), `a frontend that nobody wants: ${line}`)
     }
-    this.#checkClients()
+    this.clients.check()
   }
 
-  #checkFrontend({ place, servicePort, affinityS, backends, reason, sources }: Expected): void {
+  #checkFrontend(expected: Expected): void {
+    const { place, servicePort, affinityS, backends, reason, sources } = expected
     const at = keyOfPlace(place)
-    for (const source of CLIENTS) {
-      if (source.includes(':') !== (place.family === 'IPv6')) continue
+    for (const source of SOURCES) {
+      if (!isOfFamily(source, place)) continue
       const { verdict } = lookup(this.#maps, place, source)
       const allowed = sources === undefined || isWithin(source, sources)
       assert.equal(verdict !== 'SOURCE_BLOCKED', allowed, `${at} answers ${verdict} to ${source}`)
@@ -332,6 +290,7 @@ export class World {
     const answer = lookup(this.#maps, place)
     if (backends.length === 0) {
       assert.equal(answer.verdict, reason, at)
+      this.#checkPrograms(expected, [])
       return
     }
     assert(answer.verdict === 'backends', `${at} answers ${answer.verdict}, not ${backends}`)
@@ -344,31 +303,60 @@ export class World {
       [...new Set(ids)].sort((a, b) => a - b),
       `${at}: ids not ascending`,
     )
+    this.#checkPrograms(expected, answer.slots)
+    if (affinityS > 0) this.#checkAffinity(expected, answer.servicePort)
   }
 
-  #checkClients(): void {
-    for (const client of [...this.#clients]) {
-      const alive = this.kernel.records.includes(client.row)
-      const { proto } = client.row
-      if (proto === 17 && client.stale && alive) {
-        const serves = servingMemberships(this.#synced.values()).has(client.membership)
-        assert(serves, `a stale flow did not move on: ${client.membership}`)
-      }
-      assert(
-        alive || (proto === 17 && client.stale),
-        `a socket was destroyed without need: ${client.membership}`,
-      )
-      if (alive) continue
-      this.counts.destroyed++
-      this.#clients.splice(this.#clients.indexOf(client), 1)
+  /** What connections meet: each backend in its part of all random numbers, or the reason why none does. */
+  #checkPrograms(expected: Expected, slots: readonly Slot[]): void {
+    const place = this.#placeToAsk(expected.place)
+    if (place === undefined) return
+    const at = keyOfPlace(place)
+    const asker = { client: 0n, nowMs: this.clock.nowMs(), random: 1 }
+    for (const source of SOURCES) {
+      if (!isOfFamily(source, place)) continue
+      const allowed = mayAsk(source, expected)
+      if (allowed && expected.affinityS > 0 && slots.length > 0) continue
+      const { verdict } = this.#datapath.connect(place, { ...asker, source })
+      const right = allowed ? (slots.length > 0 ? 'TRANSLATED' : expected.reason) : 'SOURCE_BLOCKED'
+      assert.equal(verdict, right, `${at}, asked by ${source}`)
+      if (!allowed || slots.length === 0) continue
+      const picked = slots.map((_, part): string => {
+        const random = Math.ceil((part * 2 ** 32) / slots.length) + 1
+        return textOf(this.#datapath.connect(place, { ...asker, source, random }))
+      })
+      assert.deepEqual(picked, slots.map(textOf), `${at}: what the programs pick`)
     }
   }
 
-  /** At any moment: lists are whole, and ids mean what sockets remember. */
+  /** A client that is known gets the backend again that it had. */
+  #checkAffinity(expected: Expected, servicePort: number): void {
+    const place = this.#placeToAsk(expected.place)
+    const source = SOURCES.find(one => mayAsk(one, expected))
+    if (place === undefined || source === undefined) return
+    const nowMs = this.clock.nowMs()
+    for (const client of CLIENTS) {
+      const now = { ms: nowMs, timeoutS: expected.affinityS }
+      const membership = this.clients.affinityOf(client, servicePort, place, now)
+      const had = membership?.slice(expected.servicePort.length + 1)
+      if (had === undefined || !expected.backends.includes(had)) continue
+      const met = this.#datapath.connect(place, { client, source, nowMs, random: this.#randomWord() })
+      assert.equal(textOf(met), had, `${keyOfPlace(place)}: client ${client} does not return to its backend`)
+      this.clients.used(client, servicePort, place, nowMs)
+      this.counts.returned++
+    }
+  }
+
+  /** At any moment: lists are whole, and ids mean what sockets and clients remember. */
   #checkNow(): void {
     const maps = this.#maps
     this.#checkRunning(maps)
-    for (const { place } of this.#expected().values()) {
+    const held = this.clients.held(maps)
+    for (const [id, name] of held.servicePorts) {
+      const now = this.#nameOf(id)
+      assert(now === undefined || now === name, `service port ${id} means ${now}, and to a client ${name}`)
+    }
+    for (const { place } of this.#expectation.values()) {
       const answer = lookup(maps, place)
       assert.notEqual(
         answer.verdict,
@@ -383,19 +371,16 @@ export class World {
         .sort()
         .join()
       if (!this.#tight) assert(contents?.has(text), `${keyOfPlace(place)} is a mixture: ${text}`)
-      for (const client of this.#clients) {
-        if (!this.kernel.records.includes(client.row)) continue
-        const slot: Slot | undefined = answer.slots.find(one => one.id === client.row.backend)
-        if (slot === undefined || slot.generation !== client.row.generation) continue
-        const { address, port } = slotOfRecord(client.row)
-        assert.deepEqual([slot.address, slot.port], [address, port], `id ${slot.id} means two backends`)
-        assert.equal(answer.servicePort, client.row.servicePort, `id ${slot.id} means two service ports`)
+      for (const { id, address, port } of answer.slots) {
+        const holder = held.backends.get(id)
+        const membership = `${owner} ${address} ${port}`
+        if (holder !== undefined) assert.equal(membership, holder, `id ${id} means two memberships`)
       }
     }
   }
 
   /** What a running program may still read stays as it is until it has ended. */
-  #checkRunning(maps: FakeMaps): void {
+  #checkRunning(maps: DatapathMaps): void {
     for (const { place, base, slots, maps } of this.#running) {
       const rows = slots.map((_, offset) =>
         place.family === 'IPv4'
@@ -409,16 +394,34 @@ export class World {
       )
     }
     if (this.#random() > 0.2 || this.#running.length > 20) return
-    const expected = [...this.#expected().values()]
-    const place = expected[Math.floor(this.#random() * expected.length)]?.place
+    const place = this.#pick([...this.#expectation.values()])?.place
     const answer = place && lookup(maps, place)
     if (place === undefined || answer?.verdict !== 'backends') return
     this.counts.running++
     this.#running.push({ maps, place, base: answer.base, slots: answer.slots })
   }
 
-  #expected(): ReadonlyMap<string, Expected> {
-    return this.#expectation
+  /** `servicePort address port` of all that a frontend leads to. */
+  #membershipsInForce(): Set<string> {
+    const memberships = new Set<string>()
+    if (this.#corrupted) return memberships
+    for (const { place } of this.#expectation.values()) {
+      const answer = lookup(this.#maps, place)
+      if (answer.verdict !== 'backends') continue
+      for (const slot of answer.slots)
+        memberships.add(`${this.#nameOf(answer.servicePort)} ${slot.address} ${slot.port}`)
+    }
+    return memberships
+  }
+
+  /** The place as a connection asks for it: NodePorts at the node's address, if that is not a Service's as well. */
+  #placeToAsk(place: FrontendPlace): FrontendPlace | undefined {
+    if (place.address !== '') return place
+    const address = this.#syncedNode?.addresses.find(one => isOfFamily(one, place))
+    if (address === undefined) return undefined
+    const asked = { ...place, address }
+    const taken = [...this.#expectation.values()].some(one => keyOfPlace(one.place) === keyOfPlace(asked))
+    return taken ? undefined : asked
   }
 
   /** Reported as not fitting; where there is little room, also as failing when it was tried once more. */
@@ -437,7 +440,25 @@ export class World {
     const name = this.#maps.service.lookup(servicePort)
     return name && `${name.namespace}/${name.name}:${name.port}/${name.proto === 17 ? 'UDP' : 'TCP'}`
   }
+
+  #pick<T>(all: readonly T[]): T | undefined {
+    return all[Math.floor(this.#random() * all.length)]
+  }
+
+  #randomWord(): Asker['random'] {
+    return 1 + Math.floor(this.#random() * (2 ** 32 - 1))
+  }
 }
+
+const isOfFamily = (address: string, { family }: FrontendPlace): boolean =>
+  address.includes('.') === (family === 'IPv4')
+
+const mayAsk = (source: string, { place, sources }: Expected): boolean =>
+  isOfFamily(source, place) && (sources === undefined || isWithin(source, sources))
+
+const textOf = (
+  met: { readonly address: string; readonly port: number } | { readonly verdict: string },
+): string => ('address' in met ? `${met.address} ${met.port}` : met.verdict)
 
 function failureOf(check: () => void): Error | undefined {
   try {
