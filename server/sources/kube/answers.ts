@@ -8,32 +8,6 @@ export type WatchEvent =
   | { readonly type: 'put' | 'delete'; readonly object: unknown; readonly version: string }
   | { readonly type: 'bookmark'; readonly version: string; readonly endsList: boolean }
 
-/**
- * One line of a watch. Throws `broken` when it is no event, and what an ERROR event says. Versions are '' where
- * missing.
- */
-export function parseWatchEvent(line: string): WatchEvent {
-  const event = parseJson(line)
-  const type = isRecord(event) ? event.type : undefined
-  const object = isRecord(event) ? event.object : undefined
-  switch (type) {
-    case 'ADDED':
-    case 'MODIFIED':
-      return { type: 'put', object, version: metadataText(object, 'resourceVersion') }
-    case 'DELETED':
-      return { type: 'delete', object, version: metadataText(object, 'resourceVersion') }
-    case 'BOOKMARK': {
-      const annotations = metadataOf(object)?.annotations
-      const endsList = isRecord(annotations) && annotations[INITIAL_EVENTS_END] === 'true'
-      return { type: 'bookmark', version: metadataText(object, 'resourceVersion'), endsList }
-    }
-    case 'ERROR':
-      throw ApiFailure.fromErrorEvent(object)
-    default:
-      throw new ApiFailure('broken', 'a line of the watch is no event')
-  }
-}
-
 export interface ListPage {
   readonly items: readonly unknown[]
   readonly version: string
@@ -41,22 +15,46 @@ export interface ListPage {
   readonly continue: string
 }
 
+/**
+ * How answers are written. Objects come out as parsed JSON has them, in whatever way they came; each of these throws
+ * `broken` for what cannot be read, was cut or is longer than maxBytes.
+ */
+export interface Encoding {
+  /** The events of a watch as they come. maxBytes: of one event. Throws what an ERROR event says. */
+  events(body: AsyncIterable<Uint8Array>, maxBytes: number): AsyncGenerator<WatchEvent, void, void>
+  /** A list, or a page of one. */
+  list(body: AsyncIterable<Uint8Array>, maxBytes: number): Promise<ListPage>
+  /** One object. */
+  object(body: AsyncIterable<Uint8Array>, maxBytes: number): Promise<unknown>
+}
+
+/** The event of a type with an object. Throws `broken` when there is no such event, and what an ERROR event says. */
+export function watchEvent(type: unknown, object: unknown): WatchEvent {
+  const version = metadataText(object, 'resourceVersion')
+  switch (type) {
+    case 'ADDED':
+    case 'MODIFIED':
+      return { type: 'put', object, version }
+    case 'DELETED':
+      return { type: 'delete', object, version }
+    case 'BOOKMARK': {
+      const annotations = metadataOf(object)?.annotations
+      const endsList = isRecord(annotations) && annotations[INITIAL_EVENTS_END] === 'true'
+      return { type: 'bookmark', version, endsList }
+    }
+    case 'ERROR':
+      throw ApiFailure.fromErrorEvent(object)
+    default:
+      throw new ApiFailure('broken', 'a part of the watch is no event')
+  }
+}
+
 /** Throws `broken` when it is no list. */
-export function parseListPage(text: string): ListPage {
-  const list = parseJson(text)
+export function listPage(list: unknown): ListPage {
   const version = metadataText(list, 'resourceVersion')
   const items = isRecord(list) ? (list.items ?? []) : undefined
   if (!Array.isArray(items) || version === '') throw new ApiFailure('broken', 'the answer is no list')
   return { items, version, continue: metadataText(list, 'continue') }
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch (reason) {
-    // Not the parser's message: it quotes the text, and so is never the same twice.
-    throw new ApiFailure('broken', 'the answer is no JSON', { cause: reason })
-  }
 }
 
 function metadataOf(object: unknown): Readonly<Record<string, unknown>> | undefined {
@@ -64,6 +62,7 @@ function metadataOf(object: unknown): Readonly<Record<string, unknown>> | undefi
   return isRecord(metadata) ? metadata : undefined
 }
 
+/** '' where missing. */
 function metadataText(object: unknown, field: string): string {
   const value = metadataOf(object)?.[field]
   return typeof value === 'string' ? value : ''

@@ -1,7 +1,6 @@
-import { type Clock, systemClock } from '../../view/clock.ts'
+import { type Clock, systemClock } from '@kpng/api'
 import { ApiFailure } from './api-failure.ts'
 import { Attempt } from './attempt.ts'
-import { wholeText } from './lines.ts'
 import type { ApiWrite, Transport } from './transport.ts'
 
 export interface ApiClientOptions {
@@ -68,17 +67,9 @@ export class ApiClient {
     using attempt = new Attempt({ connection, clock: this.#clock, answerWithinMs: this.#answerWithinMs })
     try {
       const answer = await attempt.request({ path, query: {}, gzip: false, write })
-      return parse(await wholeText(answer, this.#maxBytes))
+      return await answer.object(this.#maxBytes)
     } catch (reason) {
       throw attempt.failure(reason) ?? reason
     }
-  }
-}
-
-function parse(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch (reason) {
-    throw new ApiFailure('broken', 'the answer is no JSON', { cause: reason })
   }
 }

@@ -1,6 +1,6 @@
-import type { Clock } from '../../view/clock.ts'
+import type { Clock } from '@kpng/api'
+import { Answer } from './answer.ts'
 import { ApiFailure } from './api-failure.ts'
-import { wholeText } from './lines.ts'
 import type { ApiRequest, ApiResponse, Connection } from './transport.ts'
 import { Watchdog } from './watchdog.ts'
 
@@ -46,14 +46,14 @@ export class Attempt implements Disposable {
     this.#watchdog.expect(withinMs)
   }
 
-  /** The body of a 200, 201 or 202. Throws an ApiFailure for everything else. */
-  async request(request: Omit<ApiRequest, 'signal'>): Promise<AsyncIterable<Uint8Array>> {
+  /** What a 200, 201 or 202 says. Throws an ApiFailure for everything else. */
+  async request(request: Omit<ApiRequest, 'signal'>): Promise<Answer> {
     this.#watchdog.heard()
     const response = await this.#answer(request)
     this.#watchdog.heard()
-    const body = this.#heard(response.body)
-    if ([200, 201, 202].includes(response.status)) return body
-    throw ApiFailure.fromStatus(response.status, await errorBody(body), response.retryAfter)
+    const answer = new Answer(this.#heard(response.body), response.contentType)
+    if ([200, 201, 202].includes(response.status)) return answer
+    throw ApiFailure.fromStatus(response.status, await errorBody(answer), response.retryAfter)
   }
 
   /**
@@ -96,9 +96,9 @@ export class Attempt implements Disposable {
   }
 }
 
-async function errorBody(body: AsyncIterable<Uint8Array>): Promise<unknown> {
+async function errorBody(answer: Answer): Promise<unknown> {
   try {
-    return JSON.parse(await wholeText(body, MAX_ERROR_BYTES))
+    return await answer.object(MAX_ERROR_BYTES)
   } catch {
     return undefined // the status says enough
   }

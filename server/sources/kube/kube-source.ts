@@ -1,7 +1,6 @@
-import { KpngError, type Problem } from '@kpng/api'
+import { type Clock, systemClock, KpngError, type Problem } from '@kpng/api'
 import type { Kind, KubeObject } from '../../objects/types.ts'
 import type { Store } from '../../store/store.ts'
-import { type Clock, systemClock } from '../../view/clock.ts'
 import { ApiClient } from './api-client.ts'
 import { Lifeline } from './lifeline.ts'
 import { defaultLimits, type ReflectorLimits } from './limits.ts'

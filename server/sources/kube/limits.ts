@@ -23,7 +23,7 @@ export interface ReflectorLimits {
   /** Answers in a row that refuse or break a watch before a new list is asked for. Default 5. */
   readonly maxResumes: number
   /** Longest event. Default 8 MiB: etcd takes objects of up to 1.5 MiB. */
-  readonly maxLineBytes: number
+  readonly maxEventBytes: number
   /** Longest page of a list, uncompressed. Default 256 MiB. */
   readonly maxPageBytes: number
   /** Objects a page. Default 500. */
@@ -44,7 +44,7 @@ export const defaultLimits: ReflectorLimits = {
   watchSeconds: 300,
   absentRetryMs: 600_000,
   maxResumes: 5,
-  maxLineBytes: 8 << 20,
+  maxEventBytes: 8 << 20,
   maxPageBytes: 256 << 20,
   pageSize: 500,
   maxPages: 10_000,

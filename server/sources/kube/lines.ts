@@ -30,15 +30,3 @@ export async function* lines(
   }
   if (heldBytes > 0) throw new ApiFailure('broken', 'the answer was cut in the middle of a line')
 }
-
-/** A whole body. Throws `broken` when it is longer than maxBytes. */
-export async function wholeText(pieces: AsyncIterable<Uint8Array>, maxBytes: number): Promise<string> {
-  const held: Uint8Array[] = []
-  let bytes = 0
-  for await (const piece of pieces) {
-    bytes += piece.length
-    if (bytes > maxBytes) throw new ApiFailure('broken', `an answer is longer than ${maxBytes} bytes`)
-    held.push(piece)
-  }
-  return Buffer.concat(held, bytes).toString('utf8')
-}

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises'
 import { Agent, type Dispatcher, ProxyAgent } from 'undici'
 import { isRecord } from '../../objects/fields.ts'
 import { proxyFromEnvironment } from './http-proxy.ts'
-import { wholeText } from './lines.ts'
+import { wholeText } from './whole.ts'
 
 const TIMEOUT_MS = 10_000
 const MAX_ANSWER_BYTES = 256 << 10

@@ -26,6 +26,8 @@ type Step = readonly [act: (subject: Subject) => unknown, expected: Expected]
 
 interface Row {
   readonly name: string
+  /** What is written to the wire is JSON. */
+  readonly json?: boolean
   readonly options?: SubjectOptions
   readonly steps: readonly Step[]
 }
@@ -225,6 +227,7 @@ const table: readonly Row[] = [
   },
   {
     name: 'a cut in the middle of a line: half an event is none, the whole one comes after it',
+    json: true,
     steps: [
       following,
       [
@@ -246,6 +249,7 @@ const table: readonly Row[] = [
   },
   {
     name: 'a stream that ends in order in the middle of a line is a cut as well',
+    json: true,
     steps: [
       following,
       [
@@ -297,7 +301,10 @@ const table: readonly Row[] = [
       name: `an event ERROR ${JSON.stringify(object)}: a new list`,
       steps: [
         following,
-        [s => s.api.watch('Service').write(eventLine('ERROR', object)), { has: 'db web', asked: 'stream' }],
+        [
+          s => s.api.tell('Service', 'ERROR', { kind: 'Status', ...object }),
+          { has: 'db web', asked: 'stream' },
+        ],
         [
           s => {
             s.api.delete(db)
@@ -313,7 +320,7 @@ const table: readonly Row[] = [
     steps: [
       following,
       [
-        s => s.api.watch('Service').write(eventLine('ERROR', { code: 500, message: 'etcd is tired' })),
+        s => s.api.tell('Service', 'ERROR', { kind: 'Status', code: 500, message: 'etcd is tired' }),
         { has: 'db web', problems: [/500 etcd is tired/] },
       ],
       [wait(500), { has: 'db web', asked: 'stream watch' }],
@@ -480,7 +487,8 @@ const table: readonly Row[] = [
   },
   {
     name: 'a line without end is an error with a bound, a list by pages helps',
-    options: { limits: { maxLineBytes: 1000, maxResumes: 2 } },
+    json: true,
+    options: { limits: { maxEventBytes: 1000, maxResumes: 2 } },
     steps: [
       following,
       [s => s.api.watch('Service').write('x'.repeat(1001)), { has: 'db web' }],
@@ -500,6 +508,7 @@ const table: readonly Row[] = [
   },
   {
     name: 'a line that is no JSON, or no event, is a broken watch',
+    json: true,
     steps: [
       following,
       [s => s.api.watch('Service').write('\u0000\n'), { has: 'db web', retired: 1 }],
@@ -516,6 +525,7 @@ const table: readonly Row[] = [
   },
   {
     name: 'a malformed object is a problem of its own, until it is mended; the others are served',
+    json: true,
     steps: [
       [
         s => {
@@ -544,13 +554,12 @@ const table: readonly Row[] = [
     steps: [
       following,
       [
-        s =>
-          s.api.watch('Service').write(eventLine('MODIFIED', { metadata: { ...web.metadata, name: 'x y' } })),
+        s => s.api.tell('Service', 'MODIFIED', { ...web, metadata: { ...web.metadata, name: 'x y' } }),
         { has: 'db web', problems: [/is not a name/] },
       ],
       [
         s =>
-          s.api.watch('Service').write(eventLine('MODIFIED', { metadata: { name: 'web', namespace: '?' } })),
+          s.api.tell('Service', 'MODIFIED', { kind: 'Service', metadata: { name: 'web', namespace: '?' } }),
         { has: 'db web', problems: [/is not a name/, /is not a name/] },
       ],
     ],
@@ -566,9 +575,13 @@ const table: readonly Row[] = [
   },
 ]
 
-for (const { name, options, steps } of table) {
-  test(`reflector: ${name}`, async () => {
+for (const { name, json = false, options, steps, protobuf } of table.flatMap(row => [
+  { ...row, protobuf: false },
+  ...(row.json === true ? [] : [{ ...row, protobuf: true }]),
+])) {
+  test(`reflector${protobuf ? ', protobuf' : json ? ', JSON' : ''}: ${name}`, async () => {
     await using s = new Subject(options)
+    s.api.protobuf = protobuf
     for (const [i, [act, expected]] of steps.entries()) {
       await act(s)
       await s.settle()

@@ -1,15 +1,14 @@
+import type { Clock } from '@kpng/api'
 import { type Intern, internTable } from '../../objects/fields.ts'
 import { Sharing } from '../../objects/share.ts'
 import type { KubeObject } from '../../objects/types.ts'
 import type { ObjectRef } from '../../store/store.ts'
-import type { Clock } from '../../view/clock.ts'
 import { TimeSlice } from '../../view/time-slice.ts'
-import { type ListPage, parseListPage, parseWatchEvent, type WatchEvent } from './answers.ts'
+import type { ListPage, WatchEvent } from './answers.ts'
 import { ApiFailure, type ApiFailureCode } from './api-failure.ts'
 import { Attempt } from './attempt.ts'
 import { Backoff } from './backoff.ts'
 import type { ReflectorLimits } from './limits.ts'
-import { lines, wholeText } from './lines.ts'
 import { type Item, readItem, readRef, refKey } from './read-item.ts'
 import type { Resource } from './resources.ts'
 import type { Transport } from './transport.ts'
@@ -130,11 +129,11 @@ export class Reflector implements AsyncDisposable {
 
   async #watch(attempt: Attempt): Promise<number> {
     const query = { ...this.#watchQuery(), resourceVersion: this.#version ?? '' }
-    const body = await attempt.request({ path: this.#options.resource.path, query, gzip: false })
+    const { resource, limits } = this.#options
+    const answer = await attempt.request({ path: resource.path, query, gzip: false, protobuf: true })
     this.#setFailure(undefined)
-    attempt.expect(this.#options.limits.watchSilenceMs)
-    for await (const line of lines(body, this.#options.limits.maxLineBytes))
-      this.#apply(parseWatchEvent(line))
+    attempt.expect(limits.watchSilenceMs)
+    for await (const event of answer.events(limits.maxEventBytes)) this.#apply(event)
     return this.#watchEnded(attempt.ageMs)
   }
 
@@ -147,11 +146,10 @@ export class Reflector implements AsyncDisposable {
       resourceVersionMatch: 'NotOlderThan',
     }
     const prompt = this.#isAwaited
-    const body = await attempt.request({ path: resource.path, query, gzip: false, prompt })
+    const answer = await attempt.request({ path: resource.path, query, gzip: false, protobuf: true, prompt })
     attempt.expect(limits.listSilenceMs)
     let shadow: Map<string, Item> | undefined = new Map()
-    for await (const line of lines(body, limits.maxLineBytes)) {
-      const event = parseWatchEvent(line)
+    for await (const event of answer.events(limits.maxEventBytes)) {
       if (shadow === undefined) this.#apply(event)
       else if (event.type !== 'bookmark') this.#collect(shadow, event)
       else if (event.endsList) {
@@ -203,9 +201,9 @@ export class Reflector implements AsyncDisposable {
     }
     attempt.expect(limits.answerWithinMs)
     const prompt = this.#isAwaited
-    const body = await attempt.request({ path: resource.path, query, gzip: true, prompt })
+    const answer = await attempt.request({ path: resource.path, query, gzip: true, protobuf: true, prompt })
     attempt.expect(limits.listSilenceMs)
-    return parseListPage(await wholeText(body, limits.maxPageBytes))
+    return await answer.list(limits.maxPageBytes)
   }
 
   /** Somebody has asked for the list that is under way. */

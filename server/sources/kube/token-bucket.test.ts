@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { setImmediate as turn } from 'node:timers/promises'
-import { ManualClock } from '../../view/clock.ts'
+import { ManualClock } from '@kpng/api'
 import { TokenBucket } from './token-bucket.ts'
 
 test('a burst at once, then so many a second, and a burst again after a pause', async () => {

@@ -1,4 +1,4 @@
-import type { Clock } from '../../view/clock.ts'
+import type { Clock } from '@kpng/api'
 
 export interface Rate {
   /** Requests a second in the long run. */

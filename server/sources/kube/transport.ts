@@ -8,6 +8,8 @@ export interface ApiRequest {
   readonly signal: AbortSignal
   /** The body may come compressed; it is handed out as it was before. */
   readonly gzip: boolean
+  /** The answer may come in Kubernetes' protobuf, or else in JSON. */
+  readonly protobuf?: boolean
   /** Somebody has asked for it and waits: no rate holds it back. */
   readonly prompt?: boolean
   /** What is sent; default: nothing, and the method is GET. */
@@ -22,8 +24,9 @@ export interface ApiWrite {
 
 export interface ApiResponse {
   readonly status: number
-  /** The header as it came. */
+  /** Headers as they came. */
   readonly retryAfter: string | undefined
+  readonly contentType: string | undefined
   /** Rejects when it is cut. Leaving the loop early closes it. */
   readonly body: AsyncIterable<Uint8Array>
 }

@@ -9,8 +9,9 @@ import type { TLSSocket } from 'node:tls'
 import { Store } from '../../store/store.ts'
 import { KubeSource } from './kube-source.ts'
 import { cert, key } from './testing/certificate.ts'
-import { FakeApi } from './testing/fake-api.ts'
+import { eventLine, FakeApi } from './testing/fake-api.ts'
 import { serviceJson } from './testing/objects.ts'
+import { protobufEvent } from './testing/protobuf.ts'
 import { FakeServer } from './testing/serve.ts'
 import { Wired } from './testing/wired.ts'
 import { type ApiAnswer, UndiciTransport } from './undici-transport.ts'
@@ -23,30 +24,35 @@ for (const version of ['1.1', '2.0']) {
   const options = () => ({ tls: { cert, key }, http2: version === '2.0' })
   const access = () => ({ certificateAuthority: { text: cert } })
 
-  test(`HTTP/${version}: lists, changes, a cut in the middle of a line, a server that goes and comes back`, async () => {
-    const api = new FakeApi()
-    api.put(web)
-    await using wired = await Wired.start(api, access(), options())
-    await wired.has('web')
-    api.put(db)
-    await wired.has('db web')
-    assert.deepEqual([...new Set(wired.server.versions)], [version])
-    api.watch('Service').write('{"type":"DELETED","object":{"metadata":{"name":"web"')
-    api.watch('Service').cut()
-    api.delete(db)
-    await wired.has('web')
-    wired.server.cutAll()
-    api.put(db)
-    await wired.has('db web')
-    assert.equal(
-      api
-        .modes('Service')
-        .split(' ')
-        .filter(it => it === 'stream').length,
-      1,
-      'one list',
-    )
-  })
+  for (const protobuf of [true, false])
+    test(`HTTP/${version}, ${protobuf ? 'protobuf' : 'JSON'}: lists, changes, a cut in the middle of an event, a server that goes and comes back`, async () => {
+      const api = new FakeApi()
+      api.protobuf = protobuf
+      api.put(web)
+      await using wired = await Wired.start(api, access(), options())
+      await wired.has('web')
+      api.put(db)
+      await wired.has('db web')
+      assert.deepEqual([...new Set(wired.server.versions)], [version])
+      const half = protobuf
+        ? protobufEvent('DELETED', web).subarray(0, 60)
+        : eventLine('DELETED', web).slice(0, 60)
+      api.watch('Service').write(half)
+      api.watch('Service').cut()
+      api.delete(db)
+      await wired.has('web')
+      wired.server.cutAll()
+      api.put(db)
+      await wired.has('db web')
+      assert.equal(
+        api
+          .modes('Service')
+          .split(' ')
+          .filter(it => it === 'stream').length,
+        1,
+        'one list',
+      )
+    })
 
   test(`HTTP/${version}: lists by pages are compressed, watches are not`, async () => {
     const api = new FakeApi()

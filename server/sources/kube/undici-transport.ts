@@ -1,8 +1,8 @@
 import type { Readable } from 'node:stream'
 import { pipeline } from 'node:stream'
 import { createGunzip } from 'node:zlib'
+import { type Clock, systemClock } from '@kpng/api'
 import type { Dispatcher } from 'undici'
-import { type Clock, systemClock } from '../../view/clock.ts'
 import { ApiFailure, type ApiFailureCode } from './api-failure.ts'
 import { BearerToken } from './bearer-token.ts'
 import type { ClusterAccess } from './cluster-access.ts'
@@ -134,7 +134,7 @@ class UndiciConnection implements Connection {
   }
 
   async #send(request: ApiRequest): Promise<ApiResponse> {
-    const { path, query, signal, gzip, write } = request
+    const { path, query, signal, gzip, protobuf = false, write } = request
     const { access, options } = this.#shared
     await this.#turn(request)
     const credentials = await this.#credentials(signal)
@@ -148,7 +148,8 @@ class UndiciConnection implements Connection {
       ...(write !== undefined && { body: write.body }),
       signal,
       headers: {
-        accept: 'application/json',
+        // A server that has no protobuf for something gives JSON.
+        accept: protobuf ? 'application/vnd.kubernetes.protobuf, application/json' : 'application/json',
         'user-agent': options.userAgent,
         'accept-encoding': gzip ? 'gzip' : 'identity',
         ...(write !== undefined && { 'content-type': write.contentType }),
@@ -157,10 +158,10 @@ class UndiciConnection implements Connection {
       },
     })
     const compressed = response.headers['content-encoding'] === 'gzip'
-    const retryAfter = response.headers['retry-after']
     return {
       status: response.statusCode,
-      retryAfter: typeof retryAfter === 'string' ? retryAfter : undefined,
+      retryAfter: single(response.headers['retry-after']),
+      contentType: single(response.headers['content-type']),
       body: compressed ? decompressed(response.body) : response.body,
     }
   }
@@ -236,6 +237,10 @@ class UndiciConnection implements Connection {
     if (login.status === 'fulfilled') login.value?.refuse()
   }
 }
+
+/** A header that is given once, or not at all. */
+const single = (header: string | string[] | undefined): string | undefined =>
+  typeof header === 'string' ? header : undefined
 
 function queryText(query: ApiRequest['query']): string {
   const text = `${new URLSearchParams(query)}`

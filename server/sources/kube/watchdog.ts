@@ -1,4 +1,4 @@
-import type { Clock } from '../../view/clock.ts'
+import type { Clock } from '@kpng/api'
 
 /** Calls once when nothing was heard for too long. Being heard costs no timer. */
 export class Watchdog implements Disposable {

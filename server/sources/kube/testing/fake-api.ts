@@ -1,5 +1,6 @@
 import { proxyResources } from '../resources.ts'
 import { FakeBody } from './body.ts'
+import { protobufEvent, protobufObject, protobufType } from './protobuf.ts'
 import { selects } from './selectors.ts'
 
 /** An object as a server has it: JSON with an identity. */
@@ -49,6 +50,7 @@ interface Change {
 
 interface OpenWatch {
   readonly query: URLSearchParams
+  readonly encode: FakeEncoding
   readonly body: FakeBody
 }
 
@@ -56,6 +58,26 @@ interface Table {
   readonly objects: Map<string, KubeJson>
   readonly changes: Change[]
   readonly watches: Set<OpenWatch>
+}
+
+/** How answers are written. */
+interface FakeEncoding {
+  readonly type: string
+  object(object: Partial<KubeJson>): string | Uint8Array
+  event(type: string, object: Partial<KubeJson>): string | Uint8Array
+}
+
+export const eventLine = (type: string, object: unknown): string => `${JSON.stringify({ type, object })}\n`
+
+const json: FakeEncoding = {
+  type: 'application/json',
+  object: object => JSON.stringify(object),
+  event: eventLine,
+}
+const protobuf: FakeEncoding = {
+  type: protobufType,
+  object: protobufObject,
+  event: protobufEvent,
 }
 
 const KINDS = new Map(proxyResources({ nodeName: '' }).map(({ path, kind }) => [path, kind as string]))
@@ -79,6 +101,8 @@ export const status = (code: number, message: string, headers: Record<string, st
  * bookmarks, compaction. Faults are put in its way one request at a time; open watches can be written to.
  */
 export class FakeApi {
+  /** Whether it has protobuf, for those who ask for it. */
+  protobuf = false
   /** As the feature gate WatchList; 'ignored': a server from before it. */
   streams: boolean | 'ignored' = true
   /** Everything that was asked, in order. */
@@ -122,7 +146,12 @@ export class FakeApi {
   }
 
   bookmark(kind: string): void {
-    for (const { body } of this.#table(kind).watches) body.write(bookmarkLine(this.#version, false))
+    for (const open of this.#table(kind).watches) writeBookmark(open, kind, this.#version, false)
+  }
+
+  /** An event of the test's own to the watch that is open, whatever the server has. */
+  tell(kind: string, type: string, object: Partial<KubeJson> & { readonly [field: string]: unknown }): void {
+    for (const { encode, body } of this.#table(kind).watches) body.write(encode.event(type, object))
   }
 
   /** The body of the watch (or streamed list) that is open. */
@@ -169,13 +198,14 @@ export class FakeApi {
     const at = this.#faults.findIndex(it => it.kind === kind && it.mode === mode)
     const [found] = at < 0 ? [] : this.#faults.splice(at, 1)
     if (found !== undefined) return found.fault
-    if (mode === 'list') return this.#list(kind, query)
+    const encode = this.protobuf && headers.accept?.includes(protobufType) ? protobuf : json
+    if (mode === 'list') return this.#list(kind, query, encode)
     if (mode === 'stream' && this.streams === false)
       return status(
         422,
         'sendInitialEvents is forbidden for watch unless the WatchList feature gate is enabled',
       )
-    return this.#watchFrom(kind, query, mode === 'stream')
+    return this.#watchFrom(kind, query, mode === 'stream', encode)
   }
 
   /** Whatever it is, it is taken and given back with a version. */
@@ -188,7 +218,7 @@ export class FakeApi {
     return answer(write.method === 'POST' ? 201 : 200, stored)
   }
 
-  #list(kind: string, query: URLSearchParams): FakeAnswer {
+  #list(kind: string, query: URLSearchParams, encode: FakeEncoding): FakeAnswer {
     const [version = `${this.#version}`, from = '0'] = query.get('continue')?.split(':') ?? []
     const all =
       from === '0'
@@ -201,23 +231,26 @@ export class FakeApi {
     if (more) this.#snapshots.set(`${kind} ${version}`, all)
     const items = all.slice(Number(from), to).map(({ kind: _, ...rest }) => rest)
     const metadata = { resourceVersion: version, ...(more && { continue: `${version}:${to}` }) }
-    return answer(200, { kind: `${kind}List`, metadata, items })
+    const body = new FakeBody()
+    body.write(encode.object({ kind: `${kind}List`, metadata, items } as unknown as KubeJson))
+    body.end()
+    return { status: 200, headers: { 'content-type': encode.type }, body }
   }
 
-  #watchFrom(kind: string, query: URLSearchParams, streamed: boolean): FakeAnswer {
+  #watchFrom(kind: string, query: URLSearchParams, streamed: boolean, encode: FakeEncoding): FakeAnswer {
     const table = this.#table(kind)
-    const open = { query, body: new FakeBody() }
+    const open = { query, encode, body: new FakeBody() }
     const from = query.get('resourceVersion') ?? ''
     if (from !== '' && Number(from) < this.#compacted) return status(410, `too old resource version: ${from}`)
     if (from === '') {
       for (const object of table.objects.values())
-        if (selects(query, object)) open.body.write(eventLine('ADDED', object))
-      if (streamed && this.streams === true) open.body.write(bookmarkLine(this.#version, true))
+        if (selects(query, object)) open.body.write(encode.event('ADDED', object))
+      if (streamed && this.streams === true) writeBookmark(open, kind, this.#version, true)
     } else {
       for (const change of table.changes) if (change.version > Number(from)) send(open, change)
     }
     table.watches.add(open)
-    return { status: 200, headers: {}, body: open.body }
+    return { status: 200, headers: { 'content-type': `${encode.type};stream=watch` }, body: open.body }
   }
 
   #change(kind: string, key: string, version: number, after: KubeJson | undefined): void {
@@ -242,19 +275,18 @@ const newTable = (): Table => ({ objects: new Map(), changes: [], watches: new S
 const keyOf = ({ metadata }: KubeJson): string => `${metadata.namespace ?? ''}/${metadata.name}`
 
 /** What one watch hears of a change: an object that leaves its selector is deleted for it. */
-function send({ query, body }: OpenWatch, { before, after, version }: Change): void {
+function send({ query, encode, body }: OpenWatch, { before, after, version }: Change): void {
   const was = before !== undefined && selects(query, before)
   const is = after !== undefined && selects(query, after)
-  if (is) body.write(eventLine(was ? 'MODIFIED' : 'ADDED', after))
+  if (is) body.write(encode.event(was ? 'MODIFIED' : 'ADDED', after))
   else if (was) {
     const metadata = { ...before.metadata, resourceVersion: `${version}` }
-    body.write(eventLine('DELETED', { ...before, metadata }))
+    body.write(encode.event('DELETED', { ...before, metadata }))
   }
 }
 
-export const eventLine = (type: string, object: unknown): string => `${JSON.stringify({ type, object })}\n`
-
-function bookmarkLine(version: number, endsList: boolean): string {
+function writeBookmark({ encode, body }: OpenWatch, kind: string, version: number, endsList: boolean): void {
   const annotations = endsList ? { annotations: { 'k8s.io/initial-events-end': 'true' } } : {}
-  return eventLine('BOOKMARK', { metadata: { resourceVersion: `${version}`, ...annotations } })
+  const metadata = { name: '', resourceVersion: `${version}`, ...annotations }
+  body.write(encode.event('BOOKMARK', { kind, metadata }))
 }

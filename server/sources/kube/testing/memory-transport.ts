@@ -1,5 +1,6 @@
 import type { ApiRequest, ApiResponse, Connection, Transport } from '../transport.ts'
 import type { FakeApi } from './fake-api.ts'
+import { protobufType } from './protobuf.ts'
 
 /** A fake API server without a wire. */
 export class MemoryTransport implements Transport {
@@ -32,17 +33,19 @@ export class MemoryTransport implements Transport {
     return connection
   }
 
-  async #answer({ path, query, signal, write }: ApiRequest): Promise<ApiResponse> {
+  async #answer({ path, query, signal, protobuf, write }: ApiRequest): Promise<ApiResponse> {
     signal.throwIfAborted()
     const aborted = Promise.withResolvers<never>()
     aborted.promise.catch(() => {})
     signal.addEventListener('abort', () => aborted.reject(signal.reason))
-    const answer = this.#api.handle(path, new URLSearchParams(query), {}, write)
+    const headers = { accept: protobuf ? protobufType : 'application/json' }
+    const answer = this.#api.handle(path, new URLSearchParams(query), headers, write)
     if (answer === 'hang') return await aborted.promise
     if (answer === 'refuse') throw new Error('connect ECONNREFUSED')
-    const { status, headers, body } = answer
+    const { status, body } = answer
     signal.addEventListener('abort', () => body.abort(signal.reason))
-    return { status, retryAfter: headers['retry-after'], body }
+    const { 'retry-after': retryAfter, 'content-type': contentType } = answer.headers
+    return { status, retryAfter, contentType, body }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {}

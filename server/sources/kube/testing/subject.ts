@@ -1,6 +1,6 @@
 import { setImmediate as turn } from 'node:timers/promises'
+import { ManualClock } from '@kpng/api'
 import { Store } from '../../../store/store.ts'
-import { ManualClock } from '../../../view/clock.ts'
 import { KubeSource, type KubeSourceOptions } from '../kube-source.ts'
 import { FakeApi } from './fake-api.ts'
 import { MemoryTransport } from './memory-transport.ts'
