@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import { mkdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { TestHost } from '../test/e2e/agent.ts'
 import { endpointSlice, node, service, serviceCIDR } from '../test/e2e/manifests.ts'
 import { Compiled } from './compile.ts'
@@ -9,6 +10,7 @@ import type { Report } from './report.ts'
 const backend = '10.180.0.1'
 const vip = '10.96.0.1'
 const repetitions = 5
+const settleMs = 300
 
 const cluster = [
   node('node-a', ['192.168.79.1']),
@@ -30,6 +32,19 @@ function kmallocCaches(): Map<string, { objects: number; size: number }> {
     if (name.startsWith('kmalloc-')) caches.set(name, { objects: Number(objects), size: Number(size) })
   }
   return caches
+}
+
+/** The same once no cache shrinks any more: records are freed some time after their sockets. */
+async function settledCaches(sockets: number): Promise<ReturnType<typeof kmallocCaches>> {
+  for (let last = kmallocCaches(); ; ) {
+    await sleep(settleMs)
+    const now = kmallocCaches()
+    const shrinks = [...now].some(
+      ([name, { objects }]) => (last.get(name)?.objects ?? 0) - objects > sockets / 20,
+    )
+    if (!shrinks) return now
+    last = now
+  }
 }
 
 const median = (numbers: readonly number[]): number =>
@@ -54,7 +69,7 @@ export async function socketMemoryBench(sockets: number): Promise<Report> {
   const program = compiled.program('hold-sockets')
   /** What sockets to this address add to each cache. */
   const gained = async (protocol: 'tcp' | 'udp', to: string): Promise<Map<string, number>> => {
-    const before = kmallocCaches()
+    const before = await settledCaches(sockets)
     const child = host.startWithInput([program, protocol, `${sockets}`, `it=${cgroup}@${to}`])
     const gone = once(child, 'exit')
     let said = ''
