@@ -122,21 +122,29 @@ export function cidrContains(cidr: Cidr, address: Uint8Array): boolean {
 
 export type AddressClass = 'unspecified' | 'loopback' | 'link-local' | 'multicast' | 'ordinary'
 
+/** What an address (the number of `parseIPv4`) is good for. */
+export function classifyIPv4(value: number): AddressClass {
+  const a = value >>> 24
+  if (a === 127) return 'loopback'
+  if (a === 169 && ((value >>> 16) & 255) === 254) return 'link-local'
+  if (a >= 224 && a <= 239) return 'multicast'
+  return value === 0 ? 'unspecified' : 'ordinary'
+}
+
 /** What an address (bytes of parseIP) is good for. */
 export function classifyIP(bytes: Uint8Array): AddressClass {
-  const [a = 0, b = 0] = bytes
-  if (bytes.length === 4) {
-    if (a === 127) return 'loopback'
-    if (a === 169 && b === 254) return 'link-local'
-    if (a >= 224 && a <= 239) return 'multicast'
-    return bytes.every(byte => byte === 0) ? 'unspecified' : 'ordinary'
-  }
+  const a = bytes[0] ?? 0
+  const b = bytes[1] ?? 0
+  if (bytes.length === 4) return classifyIPv4(ipv4Value(bytes))
   if (a === 0xff) return 'multicast'
   if (a === 0xfe && (b & 0xc0) === 0x80) return 'link-local'
   if (!bytes.subarray(0, 15).every(byte => byte === 0)) return 'ordinary'
   if (bytes[15] === 0) return 'unspecified'
   return bytes[15] === 1 ? 'loopback' : 'ordinary'
 }
+
+const ipv4Value = ([a = 0, b = 0, c = 0, d = 0]: Uint8Array): number =>
+  ((a << 24) | (b << 16) | (c << 8) | d) >>> 0
 
 const ipv4Bytes = (value: number): Uint8Array =>
   Uint8Array.of(value >>> 24, (value >>> 16) & 255, (value >>> 8) & 255, value & 255)

@@ -1,4 +1,4 @@
-import { classifyIP, type Family, formatIP, parseIP } from '@kpng/api'
+import { classifyIP, classifyIPv4, type Family, formatIP, formatIPv4, parseIP, parseIPv4 } from '@kpng/api'
 import { type Fields, show } from './fields.ts'
 import { MAX_SUBDOMAIN, readIdentity } from './metadata.ts'
 import { PROTOCOLS } from './service.ts'
@@ -76,8 +76,11 @@ function readEndpoints(object: Fields, family: Family): Endpoint[] {
 
 /** The canonical address, or what is wrong with it ('' = nothing to say: there is none). */
 function readAddress(endpoint: Fields, family: Family): { readonly ok: boolean; readonly text: string } {
-  const text = endpoint.strings('addresses').find(it => it.index === 0)?.text
+  const text = endpoint.textAt('addresses', 0)
   if (text === undefined) return { ok: false, text: '' }
+  // The most frequent ones by the shortest way.
+  const value = family === 'IPv4' ? parseIPv4(text) : undefined
+  if (value !== undefined && classifyIPv4(value) === 'ordinary') return { ok: true, text: formatIPv4(value) }
   const bytes = parseIP(text)
   if (bytes === undefined) return { ok: false, text: `is not an IP address: ${show(text)}` }
   if (bytes.length !== (family === 'IPv4' ? 4 : 16))
@@ -91,22 +94,24 @@ function readEndpoint(endpoint: Fields, address: string): Endpoint {
   const conditions = endpoint.record('conditions')
   const hints = endpoint.record('hints')
   const target = endpoint.record('targetRef')
-  const pod = target?.string('kind') === 'Pod' ? target.ownString('name') : undefined
+  const pod = target?.is('kind', 'Pod') ? target.ownString('name') : undefined
   const nodeName = endpoint.string('nodeName')
   const zone = endpoint.string('zone')
   const zoneHints = readHints(hints, 'forZones')
   const nodeHints = readHints(hints, 'forNodes')
-  return {
+  // Not by spreading what is there: a large list has a hundred thousand of them.
+  const found: { -readonly [K in keyof Endpoint]: Endpoint[K] } = {
     address,
-    ...(nodeName !== undefined && nodeName !== '' && { nodeName }),
-    ...(zone !== undefined && { zone }),
-    ...(pod !== undefined && { pod }),
     ready: conditions?.boolean('ready') ?? true,
     serving: conditions?.boolean('serving') ?? true,
     terminating: conditions?.boolean('terminating') ?? false,
-    ...(zoneHints !== undefined && { zoneHints }),
-    ...(nodeHints !== undefined && { nodeHints }),
   }
+  if (nodeName !== undefined && nodeName !== '') found.nodeName = nodeName
+  if (zone !== undefined) found.zone = zone
+  if (pod !== undefined) found.pod = pod
+  if (zoneHints !== undefined) found.zoneHints = zoneHints
+  if (nodeHints !== undefined) found.nodeHints = nodeHints
+  return found
 }
 
 function readHints(hints: Fields | undefined, field: 'forZones' | 'forNodes'): string[] | undefined {

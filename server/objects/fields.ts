@@ -13,7 +13,7 @@ export type Intern = (text: string) => string
  * The same text as a string of its own: one that was sliced out of a file keeps all of the file's text alive. Below
  * 13 characters V8's slices are copies anyway.
  */
-const ownText = (text: string): string => (text.length < 13 ? text : Buffer.from(text).toString())
+export const ownText = (text: string): string => (text.length < 13 ? text : Buffer.from(text).toString())
 
 type Json = Readonly<Record<string, unknown>>
 
@@ -34,6 +34,8 @@ export function formatPath(path: FieldPath): string {
 export interface ReadContext {
   readonly report: Report
   readonly intern: Intern
+  /** A text that no other object is likely to have, as one that may be kept. */
+  readonly own: (text: string) => string
 }
 
 /** A table of strings that many objects share. Bounded: with more than maxEntries it starts anew. */
@@ -98,7 +100,20 @@ export class Fields {
   /** A text that no other object is likely to have. */
   ownString(field: string): string | undefined {
     const text = this.#text(field)
-    return text === undefined ? undefined : ownText(text)
+    return text === undefined ? undefined : this.#context.own(text)
+  }
+
+  /** Whether a field is this text. */
+  is(field: string, text: string): boolean {
+    return this.#text(field) === text
+  }
+
+  /** The text in a list at an index, to be looked at, not to be kept; undefined where there is none. */
+  textAt(field: string, index: number): string | undefined {
+    const value = this.#list(field)[index]
+    if (value === undefined || typeof value === 'string') return value
+    this.report(`must be a string, is ${show(value)}: ignored`, field, index)
+    return undefined
   }
 
   boolean(field: string): boolean | undefined {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
-import { formatPath, internTable } from './fields.ts'
+import { formatPath, internTable, ownText } from './fields.ts'
 import { readObject } from './read.ts'
 import type { EndpointSlice, KubeObject, Node, Service, ServiceCIDR } from './types.ts'
 
@@ -11,6 +11,7 @@ function read(value: unknown): { object: KubeObject | undefined; problems: strin
   const result = readObject(value, {
     report: (path, message) => problems.push(`${formatPath(path)}: ${message}`),
     intern: internTable(),
+    own: ownText,
   })
   return { object: result.outcome === 'object' ? result.object : undefined, problems }
 }
@@ -95,7 +96,7 @@ describe('identity', () => {
   })
 
   it('another kind, or a Service of another API group, is no concern of ours', () => {
-    const context = { report: () => assert.fail(), intern: internTable() }
+    const context = { report: () => assert.fail(), intern: internTable(), own: ownText }
     for (const apiVersion of ['serving.knative.dev/v1', '']) {
       const result = readObject({ apiVersion, kind: 'Service', metadata: { name: 'a' } }, context)
       assert.deepEqual(result, { outcome: 'unknown-kind', type: { apiVersion, kind: 'Service' } })
@@ -656,6 +657,7 @@ describe('anything at all', () => {
           {
             report: path => assert.ok(path.every(step => typeof step === 'string' || step >= 0)),
             intern: internTable(),
+            own: ownText,
           },
           meta,
         )

@@ -1,6 +1,6 @@
 /** The text of one file to the objects in it, and what is to be said about it. */
 import type { Problem } from '@kpng/api'
-import { type FieldPath, formatPath, isRecord } from '../../objects/fields.ts'
+import { type FieldPath, formatPath, isRecord, ownText } from '../../objects/fields.ts'
 import { readObject, type TypeMeta } from '../../objects/read.ts'
 import type { KubeObject } from '../../objects/types.ts'
 import { LineCounter } from './line-counter.ts'
@@ -75,7 +75,7 @@ export function readManifest(text: string, file: string, known: KnownFingerprint
       const offset = () => locator.locate(place.range, [...place.path, ...path])
       add(offset, formatPath(path), describe(entry) + message)
     }
-    const result = readObject(entry.value, { report, intern: text => text }, entry.type)
+    const result = readObject(entry.value, { report, intern: text => text, own: ownText }, entry.type)
     if (result.outcome === 'ignored') {
       if (reported) rejected++
       return

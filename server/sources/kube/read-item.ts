@@ -34,7 +34,11 @@ export function readItem(
   const where = refKey(ref)
   const result = readObject(
     value,
-    { intern, report: (path, message) => problems.push({ where, field: formatPath(path), message }) },
+    {
+      intern,
+      own: text => text,
+      report: (path, message) => problems.push({ where, field: formatPath(path), message }),
+    },
     // Items of a list do not say what they are.
     { apiVersion: resource.apiVersion, kind: resource.kind },
   )
