@@ -1,4 +1,6 @@
+export * from './clock.ts'
 export * from './errors.ts'
 export * from './ip.ts'
 export * from './local-endpoints.ts'
+export * from './manual-clock.ts'
 export * from './view.ts'

@@ -1,5 +1,4 @@
 /** Health, metrics and Events of an agent. */
-export { type Clock, systemClock } from './clock.ts'
 export { ApiEventRecorder, type EventApi, type EventCounts } from './events/api-event-recorder.ts'
 export type { EventInput, EventRecorder, EventReference } from './events/event-recorder.ts'
 export { LogEventRecorder } from './events/log-event-recorder.ts'

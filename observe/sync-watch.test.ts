@@ -1,12 +1,11 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { setImmediate as turn } from 'node:timers/promises'
-import type { Family } from '@kpng/api'
+import { type Family, ManualClock } from '@kpng/api'
 import { Registry } from 'prom-client'
 import { SyncHealth } from './health/sync-health.ts'
 import { SyncMetrics } from './metrics/sync-metrics.ts'
 import { SyncWatch } from './sync-watch.ts'
-import { ManualClock } from './testing/manual-clock.ts'
 import { aService } from './testing/views.ts'
 import type { ViewFacts } from './view-tally.ts'
 

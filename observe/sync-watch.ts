@@ -1,5 +1,4 @@
-import type { Family, NodeView, ServiceView, SyncState, ViewSink } from '@kpng/api'
-import type { Clock } from './clock.ts'
+import type { Clock, Family, NodeView, ServiceView, SyncState, ViewSink } from '@kpng/api'
 import type { SyncHealth } from './health/sync-health.ts'
 import type { PendingCounts, SyncMetrics } from './metrics/sync-metrics.ts'
 import { type ViewFacts, ViewTally } from './view-tally.ts'

@@ -24,5 +24,4 @@ export { type ApiAnswer, UndiciTransport } from './sources/kube/undici-transport
 export type { Trigger } from './store/changes.ts'
 export { Store, type StoreOptions, type StoreWrite } from './store/store.ts'
 export { BoundedRunner } from './view/bounded-runner.ts'
-export { type Clock, ManualClock, systemClock } from './view/clock.ts'
 export { canonicalNodeName, LocalView, type LocalViewOptions } from './view/local-view.ts'

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { ManualClock } from '@kpng/api'
 import { FakeEventApi, turns } from '../testing/fake-event-api.ts'
-import { ManualClock } from '../testing/manual-clock.ts'
 import { ApiEventRecorder, type ApiEventRecorderOptions } from './api-event-recorder.ts'
 import type { EventInput } from './event-recorder.ts'
 

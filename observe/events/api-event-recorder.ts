@@ -1,4 +1,4 @@
-import { type Clock, systemClock } from '../clock.ts'
+import { backgroundClock, type Clock } from '@kpng/api'
 import type { ObserveLogger } from '../logger.ts'
 import {
   createPath,
@@ -103,7 +103,7 @@ export class ApiEventRecorder implements EventRecorder, Disposable {
   #disposed = false
 
   constructor(options: ApiEventRecorderOptions) {
-    const { clock = systemClock, random = Math.random, ...rest } = options
+    const { clock = backgroundClock, random = Math.random, ...rest } = options
     this.#options = {
       qps: 5,
       burst: 10,
@@ -177,7 +177,7 @@ export class ApiEventRecorder implements EventRecorder, Disposable {
 
   #schedule(): void {
     if (this.#timer !== undefined || this.#writing || this.#disposed || this.#queue.size === 0) return
-    const delayMs = Math.max(this.#notBeforeMs - this.#clock.steadyMs(), this.#bucket.waitMs(), 0)
+    const delayMs = Math.max(this.#notBeforeMs - this.#clock.nowMs(), this.#bucket.waitMs(), 0)
     this.#timer = this.#clock.after(delayMs, () => {
       this.#timer = undefined
       void this.#writeNext()
@@ -251,7 +251,7 @@ export class ApiEventRecorder implements EventRecorder, Disposable {
     this.#failures++
     const backoffMs = Math.min(this.#options.retryMs * 2 ** (this.#failures - 1), MAX_RETRY_MS)
     const delayMs = Math.max(backoffMs * (1 + this.#random() / 4), retryAfterMs)
-    this.#notBeforeMs = this.#clock.steadyMs() + delayMs
+    this.#notBeforeMs = this.#clock.nowMs() + delayMs
     this.#options.logger.debug({ err: message, delayMs }, 'an Event could not be written yet')
   }
 

@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { Problem, ProblemReason } from '@kpng/api'
-import { ManualClock } from '../testing/manual-clock.ts'
+import { ManualClock, type Problem, type ProblemReason } from '@kpng/api'
 import type { EventInput } from './event-recorder.ts'
 import { ProblemEvents } from './problem-events.ts'
 

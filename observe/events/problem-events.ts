@@ -1,5 +1,4 @@
-import type { Problem, ProblemReason } from '@kpng/api'
-import { type Clock, systemClock } from '../clock.ts'
+import { backgroundClock, type Clock, type Problem, type ProblemReason } from '@kpng/api'
 import type { EventRecorder, EventReference } from './event-recorder.ts'
 import { type EventReason, eventReasons } from './reasons.ts'
 
@@ -41,12 +40,12 @@ export class ProblemEvents implements Disposable {
   constructor(options: ProblemEventsOptions) {
     this.#options = options
     this.#holdMs = options.holdMs ?? 2_000
-    this.#clock = options.clock ?? systemClock
+    this.#clock = options.clock ?? backgroundClock
   }
 
   /** `problems` are all that there are now. */
   update(problems: readonly Problem[]): void {
-    const nowMs = this.#clock.steadyMs()
+    const nowMs = this.#clock.nowMs()
     const before = this.#rows
     this.#rows = new Map()
     for (const [key, complaint] of this.#complaints(problems)) {
@@ -84,7 +83,7 @@ export class ProblemEvents implements Disposable {
       this.#rows.set(key, { ...row, told: note })
     }
     if (nextMs === Number.POSITIVE_INFINITY) return
-    this.#recheck = this.#clock.after(nextMs - nowMs, () => this.#tellDue(this.#clock.steadyMs()))
+    this.#recheck = this.#clock.after(nextMs - nowMs, () => this.#tellDue(this.#clock.nowMs()))
   }
 
   /** Not of a Service that is gone: so are its problems, and perhaps its namespace. */

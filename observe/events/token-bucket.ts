@@ -1,4 +1,4 @@
-import type { Clock } from '../clock.ts'
+import type { Clock } from '@kpng/api'
 
 /** So many at once, and so many per second on average, as client-go limits its requests. */
 export class TokenBucket {
@@ -14,7 +14,7 @@ export class TokenBucket {
     this.#burst = Math.max(1, burst)
     this.#clock = clock
     this.#tokens = this.#burst
-    this.#atMs = clock.steadyMs()
+    this.#atMs = clock.nowMs()
   }
 
   /** Until there is one to take. */
@@ -29,7 +29,7 @@ export class TokenBucket {
   }
 
   #fill(): void {
-    const nowMs = this.#clock.steadyMs()
+    const nowMs = this.#clock.nowMs()
     const gained = nowMs === this.#atMs ? 0 : (nowMs - this.#atMs) * this.#perMs
     this.#tokens =
       this.#perMs === Number.POSITIVE_INFINITY ? this.#burst : Math.min(this.#burst, this.#tokens + gained)

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { ManualClock } from '@kpng/api'
 import type { EventInput } from '../events/event-recorder.ts'
 import { listenTcp } from '../http/listen.ts'
 import { FakePorts } from '../testing/fake-listen.ts'
-import { ManualClock } from '../testing/manual-clock.ts'
 import {
   type HealthAddresses,
   ServiceHealth,

@@ -1,6 +1,5 @@
 import type { Socket } from 'node:net'
-import type { Family, Problem } from '@kpng/api'
-import type { Clock } from '../clock.ts'
+import type { Clock, Family, Problem } from '@kpng/api'
 import type { EventRecorder } from '../events/event-recorder.ts'
 import { HttpCore } from '../http/http-core.ts'
 import { type Listen, type Listener, listenTcp } from '../http/listen.ts'
@@ -151,7 +150,7 @@ export class ServiceHealth implements AsyncDisposable {
     const id = `${key} ${family}`
     if (wanted.localEndpoints[family] === undefined || this.#open.has(id)) return false
     const failedMs = this.#failures.get(id)?.atMs ?? Number.NEGATIVE_INFINITY
-    return this.#options.clock.steadyMs() - failedMs >= leastRetryMs
+    return this.#options.clock.nowMs() - failedMs >= leastRetryMs
   }
 
   async #start(wanted: WantedHealth, family: Family): Promise<void> {
@@ -203,7 +202,7 @@ export class ServiceHealth implements AsyncDisposable {
     const note = `node ${this.#options.nodeName} failed to start healthcheck "${key}" on port ${port}: ${why}`
     const problem = { where: key, field: 'spec.healthCheckNodePort', message: `${note}; will be tried again` }
     const known = this.#failures.get(id)?.problem.message === problem.message
-    this.#failures.set(id, { problem, atMs: this.#options.clock.steadyMs() })
+    this.#failures.set(id, { problem, atMs: this.#options.clock.nowMs() })
     if (!known) this.#options.onChange()
     this.#options.recorder.event({
       regarding: { kind: 'Service', apiVersion: 'v1', namespace, name },

@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { Family } from '@kpng/api'
-import { ManualClock } from '../testing/manual-clock.ts'
+import { type Family, ManualClock } from '@kpng/api'
 import { SyncHealth } from './sync-health.ts'
 
 function subject(families: readonly Family[] = ['IPv4', 'IPv6']) {

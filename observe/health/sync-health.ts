@@ -1,5 +1,4 @@
-import type { Family } from '@kpng/api'
-import type { Clock } from '../clock.ts'
+import type { Clock, Family } from '@kpng/api'
 
 export interface SyncHealthOptions {
   readonly families: readonly Family[]
@@ -39,7 +38,7 @@ export class SyncHealth {
 
   /** Something is to be done. What is queued already keeps its older time. */
   queued(families = this.#options.families): void {
-    const now = this.#options.clock.steadyMs()
+    const now = this.#options.clock.nowMs()
     for (const family of families) if (!this.#queuedMs.has(family)) this.#queuedMs.set(family, now)
   }
 
@@ -52,7 +51,7 @@ export class SyncHealth {
   }
 
   report(): HealthReport {
-    const now = this.#options.clock.steadyMs()
+    const now = this.#options.clock.nowMs()
     const families = new Map<Family, FamilyHealth>()
     for (const family of this.#options.families) {
       const updatedMs = this.#updatedMs.get(family)

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { setImmediate as turn } from 'node:timers/promises'
+import { ManualClock } from '@kpng/api'
 import { FakePorts } from '../testing/fake-listen.ts'
-import { ManualClock } from '../testing/manual-clock.ts'
 import { text } from './answer.ts'
 import { Door, type DoorOptions } from './door.ts'
 

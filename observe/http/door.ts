@@ -1,4 +1,4 @@
-import type { Clock } from '../clock.ts'
+import type { Clock } from '@kpng/api'
 import { type Answerer, HttpCore } from './http-core.ts'
 import { type Listen, type Listener, listenTcp } from './listen.ts'
 

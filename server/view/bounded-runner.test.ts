@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import { ManualClock } from '@kpng/api'
 import { BoundedRunner } from './bounded-runner.ts'
-import { ManualClock } from './clock.ts'
 
 function subject(workMs = 0) {
   const clock = new ManualClock()

@@ -1,4 +1,4 @@
-import type { Clock } from './clock.ts'
+import type { Clock } from '@kpng/api'
 
 /** What a piece of work came to: 'more' when it stopped in the middle so that others have their turns. */
 export type WorkResult = 'done' | 'more'

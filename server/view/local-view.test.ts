@@ -1,12 +1,18 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { type NodeView, type ServiceView, type SyncState, serviceKey, type ViewSink } from '@kpng/api'
+import {
+  ManualClock,
+  type NodeView,
+  type ServiceView,
+  type SyncState,
+  serviceKey,
+  type ViewSink,
+} from '@kpng/api'
 import fc from 'fast-check'
 import { arbitraryObject } from '../objects/arbitraries.ts'
 import { aNode, anEndpoint, aService, aSlice } from '../objects/fixtures.ts'
 import { objectKey } from '../objects/types.ts'
 import { Store } from '../store/store.ts'
-import { ManualClock } from './clock.ts'
 import { LocalView, type LocalViewOptions } from './local-view.ts'
 
 /** Applies what it is told, and keeps the calls by name. */

@@ -1,4 +1,11 @@
-import { type NodeView, type ServiceView, serviceKey, type ViewSink } from '@kpng/api'
+import {
+  type Clock,
+  type NodeView,
+  type ServiceView,
+  serviceKey,
+  systemClock,
+  type ViewSink,
+} from '@kpng/api'
 import { sortedUnique } from '../objects/address-fields.ts'
 import { DEFAULT_POLICY, type NodePolicy } from '../select/decisions.ts'
 import { type LocalDetector, podSources } from '../select/local-detector.ts'
@@ -8,7 +15,6 @@ import type { ChangeFeed, Trigger } from '../store/changes.ts'
 import { same } from '../store/same.ts'
 import type { Store } from '../store/store.ts'
 import { BoundedRunner, type WorkResult } from './bounded-runner.ts'
-import { type Clock, systemClock } from './clock.ts'
 import { nodeAddresses } from './node-addresses.ts'
 import { SLICE_MS } from './time-slice.ts'
 

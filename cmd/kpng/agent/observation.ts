@@ -1,5 +1,5 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import { KpngError, type NodeView, type Problem } from '@kpng/api'
+import { backgroundClock, KpngError, type NodeView, type Problem } from '@kpng/api'
 import { type EbpfBackend, primaryAddresses, type SyncPass } from '@kpng/backend-ebpf'
 import {
   Door,
@@ -13,7 +13,6 @@ import {
   ServiceHealth,
   SyncHealth,
   SyncWatch,
-  systemClock,
 } from '@kpng/observe'
 import type { ApiAnswer, LocalViewOptions, StoreWrite } from '@kpng/server'
 import type { Logger } from 'pino'
@@ -56,7 +55,7 @@ export class Observation implements AsyncDisposable {
   constructor(options: ObservationOptions) {
     const { settings, backend, logger, recorder } = options
     this.#options = options
-    const clock = systemClock
+    const clock = backgroundClock
     const families = servedFamilies()
     // Whoever waits for it may come late, or never.
     this.#failed.promise.catch(() => {})
@@ -146,7 +145,7 @@ export class Observation implements AsyncDisposable {
       const answer = proxyHealthAnswer(path, {
         report: this.#health.report(),
         nodeEligible: this.#options.node()?.eligible ?? false,
-        nowMs: systemClock.wallMs(),
+        nowMs: backgroundClock.wallMs(),
       })
       if (isHealthPath(path)) this.metrics.probes.answered(path, answer.status)
       return answer
@@ -173,7 +172,7 @@ export class Observation implements AsyncDisposable {
     const hardFail = settings.bindAddressHardFail
     const door = this.#resources.use(
       new Door({
-        ...{ ...at, answer, hardFail, clock: systemClock },
+        ...{ ...at, answer, hardFail, clock: backgroundClock },
         onListening: port => logger.info({ ...at, port }, `${what} is served`),
         onFailed: failure => {
           const message = `failed to start ${what} server on ${at.address} port ${at.port}: ${failure.message}`

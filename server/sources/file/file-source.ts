@@ -1,7 +1,6 @@
-import { KpngError, type Problem } from '@kpng/api'
+import { type Clock, KpngError, type Problem, systemClock } from '@kpng/api'
 import { type KubeObject, objectRef } from '../../objects/types.ts'
 import type { Store } from '../../store/store.ts'
-import { type Clock, systemClock } from '../../view/clock.ts'
 import { TimeSlice } from '../../view/time-slice.ts'
 import { DirectoryWatch, type WatchEvent } from './directory-watch.ts'
 import { ManifestFiles, type ManifestFilesOptions } from './manifest-files.ts'

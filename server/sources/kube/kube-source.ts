@@ -1,4 +1,4 @@
-import { type Clock, systemClock, KpngError, type Problem } from '@kpng/api'
+import { type Clock, KpngError, type Problem, systemClock } from '@kpng/api'
 import type { Kind, KubeObject } from '../../objects/types.ts'
 import type { Store } from '../../store/store.ts'
 import { ApiClient } from './api-client.ts'
