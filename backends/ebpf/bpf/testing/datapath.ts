@@ -6,6 +6,7 @@ import {
   type ConstantValue,
   type KeyedMap,
   keyedMap,
+  type Link,
   type LoadedObject,
   loadObject,
   type MemoryMap,
@@ -70,6 +71,7 @@ export class TestDatapath implements Disposable {
   readonly backendCount: MemoryMap<gen.BackendCount>
   readonly #serviceCount: KeyedMap<number, gen.ServiceCount[]>
   readonly #reasonCount: KeyedMap<number, bigint[]>
+  readonly #links = new Map<string, Link>()
   #iterators: LoadedObject | undefined
   #nextSlot = 1
   #nextList = 1
@@ -119,7 +121,16 @@ export class TestDatapath implements Disposable {
 
   attach(cgroup: string, protectNodePorts = false): void {
     for (const { name, attachType } of protectNodePorts ? [...hooks, ...bindHooks] : hooks)
-      this.#resources.use(attachCgroup({ program: this.sock.program(name), cgroup, attachType }))
+      this.#links.set(
+        name,
+        this.#resources.use(attachCgroup({ program: this.sock.program(name), cgroup, attachType })),
+      )
+  }
+
+  /** Puts the programs of another object directory in the place of those that are attached, on the same maps. */
+  replacePrograms(directory = build): void {
+    using other = this.#loadBeside('sock.bpf.o', directory)
+    for (const [name, link] of this.#links) link.update(other.program(name))
   }
 
   /** The program select_test on the same maps. */
@@ -127,9 +138,9 @@ export class TestDatapath implements Disposable {
     return this.#resources.use(this.#loadBeside('select_test.bpf.o'))
   }
 
-  #loadBeside(file: string): LoadedObject {
+  #loadBeside(file: string, directory = build): LoadedObject {
     const shared = [...this.sock.maps].filter(([name]) => !name.startsWith('.'))
-    return loadObject(join(build, file), { reuse: Object.fromEntries(shared) })
+    return loadObject(join(directory, file), { reuse: Object.fromEntries(shared) })
   }
 
   service(options: ServiceOptions): TestService {
