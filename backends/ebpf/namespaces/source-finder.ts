@@ -1,7 +1,6 @@
-import type { Problem } from '@kpng/api'
+import { backgroundClock, type Clock, type Problem } from '@kpng/api'
 import type { KeyedMap, SourceAddresses, SourceAddressRequest } from '@kpng/ebpf'
 import type { NetnsMissing, NetnsValue } from '../bindings.gen.ts'
-import { type Clock, systemClock } from '../reconcile/clock.ts'
 import { NamespaceTable } from './namespace-table.ts'
 
 export interface SourceFinderOptions {
@@ -50,7 +49,7 @@ export class SourceFinder implements Disposable {
   #nextPassMs = 0
   /** When those that could not be found are looked for again. */
   readonly #notBeforeMs = new Map<bigint, number>()
-  #cancel: (() => void) | undefined
+  #timer: Disposable | undefined
   #running = false
   /** Nobody asks, and nothing of a former agent is left either. */
   #isEmpty = false
@@ -63,7 +62,7 @@ export class SourceFinder implements Disposable {
   constructor(options: SourceFinderOptions) {
     this.#options = options
     this.#table = new NamespaceTable(options.netns)
-    this.#clock = options.clock ?? systemClock
+    this.#clock = options.clock ?? backgroundClock
     this.#times = { ...DEFAULT_TIMES, ...options.times }
   }
 
@@ -105,8 +104,8 @@ export class SourceFinder implements Disposable {
   }
 
   #wake(delayMs: number): void {
-    this.#cancel?.()
-    this.#cancel = this.#closed ? undefined : this.#clock.after(delayMs, () => void this.#run())
+    this.#timer?.[Symbol.dispose]()
+    this.#timer = this.#closed ? undefined : this.#clock.after(delayMs, () => void this.#run())
   }
 
   async #run(): Promise<void> {
@@ -172,7 +171,7 @@ export class SourceFinder implements Disposable {
   /** The map stays as it is. */
   [Symbol.dispose](): void {
     this.#closed = true
-    this.#cancel?.()
+    this.#timer?.[Symbol.dispose]()
     this.#filled.resolve()
   }
 }

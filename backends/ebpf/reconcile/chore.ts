@@ -1,4 +1,5 @@
-import { type BackoffOptions, backoffMs, type Clock } from './clock.ts'
+import type { Clock } from '@kpng/api'
+import { type BackoffOptions, backoffMs } from './backoff.ts'
 
 /** Work that belongs to no Service: tried when asked for, again with backoff when it fails. */
 export class Chore {
@@ -9,7 +10,7 @@ export class Chore {
   #due = false
   #running = false
   #attempts = 0
-  #cancelRetry: (() => void) | undefined
+  #retryTimer: Disposable | undefined
   /** Why the last attempt failed. */
   failure: unknown
   retries = 0
@@ -28,8 +29,8 @@ export class Chore {
 
   /** To be run as soon as its owner has time. */
   request(): void {
-    this.#cancelRetry?.()
-    this.#cancelRetry = undefined
+    this.#retryTimer?.[Symbol.dispose]()
+    this.#retryTimer = undefined
     this.#due = true
     this.#wake()
   }
@@ -40,7 +41,7 @@ export class Chore {
 
   /** Nothing left to do, now or later. */
   get done(): boolean {
-    return !this.#due && !this.#running && this.#cancelRetry === undefined
+    return !this.#due && !this.#running && this.#retryTimer === undefined
   }
 
   async run(): Promise<void> {
@@ -55,15 +56,15 @@ export class Chore {
       this.retries++
       const { clock, random, backoff } = this.#retry
       if (this.#due) return
-      this.#cancelRetry = clock.after(backoffMs(this.#attempts++, backoff, random), () => this.request())
+      this.#retryTimer = clock.after(backoffMs(this.#attempts++, backoff, random), () => this.request())
     } finally {
       this.#running = false
     }
   }
 
   close(): void {
-    this.#cancelRetry?.()
-    this.#cancelRetry = undefined
+    this.#retryTimer?.[Symbol.dispose]()
+    this.#retryTimer = undefined
     this.#due = false
   }
 }

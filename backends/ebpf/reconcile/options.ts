@@ -1,6 +1,6 @@
+import type { Clock } from '@kpng/api'
 import type { NodePortAddresses } from '../plan/node-plan.ts'
 import type { Adopted } from './adopted.ts'
-import type { Clock } from './clock.ts'
 import type { ReconcilerHooks } from './hooks.ts'
 import type { DatapathMaps } from './maps.ts'
 import type { IdLimits } from './tables.ts'

@@ -1,10 +1,17 @@
-import type { NodeView, ServiceView, SyncState, ViewSink } from '@kpng/api'
+import {
+  backgroundClock,
+  type Clock,
+  type NodeView,
+  type ServiceView,
+  type SyncState,
+  type ViewSink,
+} from '@kpng/api'
 import type { ServiceName } from '../bindings.gen.ts'
 import type { Adopted } from './adopted.ts'
 import { Applier, type Outcome } from './applier.ts'
+import { type BackoffOptions, backoffMs } from './backoff.ts'
 import { CfgWriter } from './cfg-writer.ts'
 import { Chore } from './chore.ts'
-import { type BackoffOptions, backoffMs, type Clock, systemClock } from './clock.ts'
 import { isFull } from './entry-batch.ts'
 import type { DeadBackend, ReconcilerHooks } from './hooks.ts'
 import { releaseLimbo } from './limbo.ts'
@@ -48,7 +55,7 @@ export class Reconciler implements ViewSink {
   readonly #chores: { readonly addresses: Chore; readonly cfg: Chore; readonly prune: Chore }
   /** Beside the other work, for it waits for the kernel. */
   readonly #limbo: Chore
-  readonly #cancels = new Set<() => void>()
+  readonly #timers = new Set<Disposable>()
   /** To begin with; undefined when that is done. */
   #adopted: Adopted | undefined
   /** The first sync has come. */
@@ -70,7 +77,7 @@ export class Reconciler implements ViewSink {
 
   constructor(options: ReconcilerOptions) {
     this.#hooks = options.hooks
-    this.#clock = options.clock ?? systemClock
+    this.#clock = options.clock ?? backgroundClock
     this.#random = options.random ?? Math.random
     this.#times = { ...DEFAULT_TIMES, ...options.times }
     this.#slicer = new Slicer(this.#times.sliceMs)
@@ -175,8 +182,8 @@ export class Reconciler implements ViewSink {
     this.#retirement.close()
     this.#stale.close()
     for (const chore of this.#allChores()) chore.close()
-    for (const cancel of this.#cancels) cancel()
-    for (const service of this.#tables.services.values()) service.cancelRetry?.()
+    for (const timer of this.#timers) timer[Symbol.dispose]()
+    for (const service of this.#tables.services.values()) service.retryTimer?.[Symbol.dispose]()
   }
 
   /** All that have an id, as they are in the map `service`. */
@@ -221,11 +228,11 @@ export class Reconciler implements ViewSink {
   }
 
   #once(delayMs: number, callback: () => void): void {
-    const cancel = this.#clock.after(delayMs, () => {
-      this.#cancels.delete(cancel)
+    const timer = this.#clock.after(delayMs, () => {
+      this.#timers.delete(timer)
       callback()
     })
-    this.#cancels.add(cancel)
+    this.#timers.add(timer)
   }
 
   #every(intervalMs: number, callback: () => void): void {

@@ -1,4 +1,5 @@
-import { type BackoffOptions, backoffMs, type Clock } from './clock.ts'
+import type { Clock } from '@kpng/api'
+import { type BackoffOptions, backoffMs } from './backoff.ts'
 import type { Resource } from './state.ts'
 
 /** Something that running programs may still see. */
@@ -27,7 +28,7 @@ export class Retirement {
   #queue: Retired[] = []
   #inGrace: Retired[] = []
   #failures = 0
-  #cancelRetry: (() => void) | undefined
+  #retryTimer: Disposable | undefined
   #started = false
   #closed = false
   /** Grace periods that have passed. */
@@ -55,14 +56,14 @@ export class Retirement {
   }
 
   start(): void {
-    if (this.#started || this.#closed || this.#cancelRetry !== undefined || this.#queue.length === 0) return
+    if (this.#started || this.#closed || this.#retryTimer !== undefined || this.#queue.length === 0) return
     this.#started = true
     void this.#run()
   }
 
   close(): void {
     this.#closed = true
-    this.#cancelRetry?.()
+    this.#retryTimer?.[Symbol.dispose]()
   }
 
   async #run(): Promise<void> {
@@ -103,8 +104,8 @@ export class Retirement {
 
   #retryLater(): void {
     const { clock, backoff, random } = this.#options
-    this.#cancelRetry = clock.after(backoffMs(this.#failures++, backoff, random), () => {
-      this.#cancelRetry = undefined
+    this.#retryTimer = clock.after(backoffMs(this.#failures++, backoff, random), () => {
+      this.#retryTimer = undefined
       this.start()
     })
   }

@@ -1,6 +1,6 @@
-import type { Problem } from '@kpng/api'
+import type { Clock, Problem } from '@kpng/api'
 import type { Outcome } from './applier.ts'
-import { type BackoffOptions, backoffMs, type Clock } from './clock.ts'
+import { type BackoffOptions, backoffMs } from './backoff.ts'
 import type { Resource, ServiceState } from './state.ts'
 
 /** Services brought to the kernel together: bounds how long a newer change waits behind them. */
@@ -47,8 +47,8 @@ export class ServiceQueues {
 
   /** revision 0: it was in the kernel before, and nobody waits for it. */
   add(service: ServiceState, revision: number): void {
-    service.cancelRetry?.()
-    service.cancelRetry = undefined
+    service.retryTimer?.[Symbol.dispose]()
+    service.retryTimer = undefined
     this.#retrying.delete(service)
     this.#awaiting.delete(service)
     this.#unfit.delete(service)
@@ -136,10 +136,10 @@ export class ServiceQueues {
     this.#unfit.delete(service)
     this.#retrying.add(service)
     if (service.since === 0) service.since = revision
-    service.cancelRetry?.()
+    service.retryTimer?.[Symbol.dispose]()
     const { clock, backoff, random } = this.#options
     const delayMs = backoffMs(service.attempts++, backoff, random)
-    service.cancelRetry = clock.after(delayMs, () => this.add(service, 0))
+    service.retryTimer = clock.after(delayMs, () => this.add(service, 0))
   }
 }
 

@@ -1,4 +1,5 @@
-import { type BackoffOptions, backoffMs, type Clock } from './clock.ts'
+import type { Clock } from '@kpng/api'
+import { type BackoffOptions, backoffMs } from './backoff.ts'
 import type { DeadBackend, ReconcilerHooks } from './hooks.ts'
 
 /** So many backends are looked for in one pass: the map `dead` holds more. */
@@ -35,8 +36,8 @@ export class StaleSockets {
   readonly #options: StaleSocketsOptions
   readonly #queue = new Map<number, Dead>()
   #running = false
-  readonly #secondLooks = new Set<() => void>()
-  #cancelRetry: (() => void) | undefined
+  readonly #secondLooks = new Set<Disposable>()
+  #retryTimer: Disposable | undefined
   #closed = false
   destroyed = 0
   /** Backends with sockets that could not be destroyed. */
@@ -68,8 +69,8 @@ export class StaleSockets {
 
   /** Nobody waits for it; those that serve again by then are left alone. */
   #lookAgain(batch: readonly Dead[]): void {
-    const cancel = this.#options.clock.after(SECOND_LOOK_MS, () => {
-      this.#secondLooks.delete(cancel)
+    const timer = this.#options.clock.after(SECOND_LOOK_MS, () => {
+      this.#secondLooks.delete(timer)
       for (const { id, generation } of batch)
         if (!this.#queue.has(id))
           this.#queue.set(id, {
@@ -81,17 +82,17 @@ export class StaleSockets {
           })
       void this.#run()
     })
-    this.#secondLooks.add(cancel)
+    this.#secondLooks.add(timer)
   }
 
   close(): void {
     this.#closed = true
-    this.#cancelRetry?.()
-    for (const cancel of this.#secondLooks) cancel()
+    this.#retryTimer?.[Symbol.dispose]()
+    for (const timer of this.#secondLooks) timer[Symbol.dispose]()
   }
 
   async #run(): Promise<void> {
-    if (this.#running || this.#cancelRetry !== undefined) return
+    if (this.#running || this.#retryTimer !== undefined) return
     this.#running = true
     // What is added in the same turn goes with it.
     await new Promise(resolve => setImmediate(resolve))
@@ -106,8 +107,8 @@ export class StaleSockets {
     if (!failed || this.#closed) return
     const attempts = Math.max(0, ...[...this.#queue.values()].map(dead => dead.attempts))
     const { clock, backoff, random } = this.#options
-    this.#cancelRetry = clock.after(backoffMs(attempts, backoff, random), () => {
-      this.#cancelRetry = undefined
+    this.#retryTimer = clock.after(backoffMs(attempts, backoff, random), () => {
+      this.#retryTimer = undefined
       void this.#run()
     })
   }

@@ -32,7 +32,7 @@ export interface ServiceState {
   /** Failed attempts in a row. */
   attempts: number
   /** Calls the next attempt off. */
-  cancelRetry: (() => void) | undefined
+  retryTimer: Disposable | undefined
   /** Why the last attempt failed. */
   error: Problem | undefined
   /** Why it is not served whole, though nothing failed. */
@@ -112,7 +112,7 @@ export const newServiceState = (key: string): ServiceState => ({
   ports: new Map(),
   since: 0,
   attempts: 0,
-  cancelRetry: undefined,
+  retryTimer: undefined,
   error: undefined,
   unfit: new Map(),
 })

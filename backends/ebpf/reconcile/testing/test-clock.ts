@@ -1,23 +1,10 @@
-import type { Clock } from '../clock.ts'
+import { ManualClock } from '@kpng/api'
 
 /** So many turns of the event loop without an end mean that everybody waits for time to pass. */
 const IDLE_TURNS = 200
 
 /** A clock whose timers fire in order, as soon as nobody has anything else to do. */
-export class TestClock implements Clock {
-  #nowMs = 0
-  readonly #timers = new Set<{ readonly dueMs: number; readonly callback: () => void }>()
-
-  nowMs(): number {
-    return this.#nowMs
-  }
-
-  after(delayMs: number, callback: () => void): () => void {
-    const timer = { dueMs: this.#nowMs + delayMs, callback }
-    this.#timers.add(timer)
-    return () => this.#timers.delete(timer)
-  }
-
+export class TestClock extends ManualClock {
   /** Lets everything run until the promise is settled, going on to the next timer whenever nothing happens. */
   async until<T>(promise: Promise<T>, limitMs = 300_000): Promise<T> {
     let done = false
@@ -25,30 +12,21 @@ export class TestClock implements Clock {
       done = true
     }
     promise.then(finish, finish)
-    const endMs = this.#nowMs + limitMs
+    const endMs = this.nowMs() + limitMs
     for (;;) {
       for (let turn = 0; turn < IDLE_TURNS && !done; turn++)
         await new Promise(resolve => setImmediate(resolve))
       if (done) return promise
-      if (!this.#fire(endMs)) throw new Error(`nothing happened within ${limitMs} ms`)
+      if (!this.runNext(endMs)) throw new Error(`nothing happened within ${limitMs} ms`)
     }
   }
 
   /** Lets so much time pass. */
   async pass(delayMs: number): Promise<void> {
-    const endMs = this.#nowMs + delayMs
+    const endMs = this.nowMs() + delayMs
     do {
       for (let turn = 0; turn < IDLE_TURNS; turn++) await new Promise(resolve => setImmediate(resolve))
-    } while (this.#fire(endMs))
-    this.#nowMs = endMs
-  }
-
-  #fire(endMs: number): boolean {
-    const [next] = [...this.#timers].sort((a, b) => a.dueMs - b.dueMs)
-    if (next === undefined || next.dueMs > endMs) return false
-    this.#timers.delete(next)
-    this.#nowMs = Math.max(this.#nowMs, next.dueMs)
-    next.callback()
-    return true
+    } while (this.runNext(endMs))
+    this.advance(endMs - this.nowMs())
   }
 }
