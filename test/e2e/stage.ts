@@ -13,6 +13,8 @@ export interface StageSpec {
   /** The node's own addresses, with their prefix lengths; the first of each family is its InternalIP. */
   readonly nodeAddresses?: readonly string[]
   readonly options?: readonly string[]
+  /** See TestAgent. */
+  readonly around?: readonly string[]
 }
 
 interface Counts {
@@ -41,6 +43,7 @@ export class Stage implements AsyncDisposable {
     )
     this.host = new TestHost()
     this.agent = this.host.agent()
+    this.agent.around = spec.around ?? []
     this.host.addAddresses([...addresses, ...spec.pods])
   }
 
