@@ -163,7 +163,7 @@ test('OIDC: a token that is about to expire is refreshed, and so is one that the
     'idp-issuer-url': issuer.url,
     'idp-certificate-authority-data': Buffer.from(cert).toString('base64'),
   }
-  const ask = { path: '/', query: {}, gzip: false }
+  const ask = { path: '/', query: {}, gzip: false, onSend() {} }
   for (const [expiresInS, refuses, serials] of [
     [5, false, [0, 1, 1]],
     [3600, false, [0, 0, 0]],

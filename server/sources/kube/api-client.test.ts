@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { Store } from '../../store/store.ts'
 import { ApiClient } from './api-client.ts'
 import { ApiFailure, type ApiFailureCode } from './api-failure.ts'
+import { KubeSource } from './kube-source.ts'
 import { cert, key } from './testing/certificate.ts'
 import { answer, FakeApi, status } from './testing/fake-api.ts'
 import { MemoryTransport } from './testing/memory-transport.ts'
@@ -89,6 +91,41 @@ test('a server that says nothing is given up after ten seconds', async () => {
   await s.after(10_000)
   await created
   assert.equal(s.clock.pending, 0)
+})
+
+test('waiting for a turn is nobody’s silence: the ten seconds begin when the request goes out', async () => {
+  await using s = new Subject()
+  s.api.writeFault('hang')
+  const turn = Promise.withResolvers<void>()
+  s.transport.turn = turn.promise
+  let code = ''
+  const created = s.source.client.create(path, event).catch((reason: unknown) => {
+    code = reason instanceof ApiFailure ? reason.code : String(reason)
+  })
+  await s.after(60_000)
+  assert.equal(code, '')
+  turn.resolve()
+  await s.settle()
+  await s.after(9_999)
+  assert.equal(code, '')
+  await s.after(1)
+  await created
+  assert.equal(code, 'silent')
+})
+
+test('what waits for its turn is given up when the source is closed', async () => {
+  const api = new FakeApi()
+  await using server = await FakeServer.listen(api)
+  const transport = new UndiciTransport(
+    { server: new URL(`http://127.0.0.1:${server.port}`) },
+    { userAgent: 'kpng/test', rate: { qps: 1e-5, burst: 1 } },
+  )
+  const source = new KubeSource(new Store(), transport, { nodeName: 'n1' })
+  await source.client.create(path, event)
+  const waits = assert.rejects(source.client.create(path, event), failsWith('unreachable', /is closed/))
+  await source[Symbol.asyncDispose]()
+  await waits
+  assert.equal(api.writes.length, 1)
 })
 
 test('requests and objects beyond a bound are refused, and nothing is sent', async () => {

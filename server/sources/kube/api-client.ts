@@ -5,7 +5,7 @@ import type { ApiWrite, Transport } from './transport.ts'
 
 export interface ApiClientOptions {
   readonly clock?: Clock
-  /** The longest silence until an answer begins, and inside of it. Default 10 s. */
+  /** The longest silence from when a request goes out until its answer begins, and inside of that. Default 10 s. */
   readonly answerWithinMs?: number
   /** Requests under way at once; one more fails with `unavailable`. Default 16. */
   readonly maxRequests?: number
@@ -21,13 +21,13 @@ export type PatchType = 'merge' | 'strategic-merge' | 'json'
  * request, is never repeated, and throws an ApiFailure when it came to nothing; after `unreachable`, `broken` and
  * `silent` nobody knows whether it did.
  */
-export class ApiClient {
+export class ApiClient implements Disposable {
   readonly #transport: Transport
   readonly #clock: Clock
   readonly #answerWithinMs: number
   readonly #maxRequests: number
   readonly #maxBytes: number
-  #requests = 0
+  readonly #attempts = new Set<Attempt>()
 
   /** The transport stays its owner's. */
   constructor(transport: Transport, options: ApiClientOptions = {}) {
@@ -52,24 +52,27 @@ export class ApiClient {
     const body = JSON.stringify(value)
     if (Buffer.byteLength(body) > this.#maxBytes)
       throw new ApiFailure('unsupported', `what is sent is longer than ${this.#maxBytes} bytes`)
-    if (this.#requests >= this.#maxRequests)
-      throw new ApiFailure('unavailable', `${this.#requests} requests are under way already`)
-    this.#requests++
-    try {
-      return await this.#ask(path, { method, contentType, body })
-    } finally {
-      this.#requests--
-    }
+    if (this.#attempts.size >= this.#maxRequests)
+      throw new ApiFailure('unavailable', `${this.#attempts.size} requests are under way already`)
+    return await this.#ask(path, { method, contentType, body })
   }
 
   async #ask(path: string, write: ApiWrite): Promise<unknown> {
     const { connection } = this.#transport
     using attempt = new Attempt({ connection, clock: this.#clock, answerWithinMs: this.#answerWithinMs })
+    this.#attempts.add(attempt)
     try {
       const answer = await attempt.request({ path, query: {}, gzip: false, write })
       return await answer.object(this.#maxBytes)
     } catch (reason) {
-      throw attempt.failure(reason) ?? reason
+      throw attempt.failure(reason) ?? new ApiFailure('unreachable', 'the source is closed')
+    } finally {
+      this.#attempts.delete(attempt)
     }
+  }
+
+  /** Gives up what is under way. */
+  [Symbol.dispose](): void {
+    for (const attempt of this.#attempts) attempt.interrupt()
   }
 }

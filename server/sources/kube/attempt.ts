@@ -13,8 +13,12 @@ class Interrupted extends Error {}
 export interface AttemptOptions {
   readonly connection: Connection
   readonly clock: Clock
+  /** From when the request goes out. */
   readonly answerWithinMs: number
 }
+
+/** What an attempt does not see to itself. */
+type AskedRequest = Omit<ApiRequest, 'signal' | 'onSend'>
 
 /** One request to the API server: it can be interrupted, and ends by itself when nothing is heard. */
 export class Attempt implements Disposable {
@@ -23,12 +27,14 @@ export class Attempt implements Disposable {
   readonly #watchdog: Watchdog
   readonly #clock: Clock
   readonly #startMs: number
+  readonly #answerWithinMs: number
 
   constructor({ connection, clock, answerWithinMs }: AttemptOptions) {
     this.#connection = connection
     this.#clock = clock
     this.#startMs = clock.nowMs()
-    this.#watchdog = new Watchdog(clock, answerWithinMs, () =>
+    this.#answerWithinMs = answerWithinMs
+    this.#watchdog = new Watchdog(clock, () =>
       this.#abort.abort(new ApiFailure('silent', 'nothing was heard from the server in time')),
     )
   }
@@ -47,8 +53,8 @@ export class Attempt implements Disposable {
   }
 
   /** What a 200, 201 or 202 says. Throws an ApiFailure for everything else. */
-  async request(request: Omit<ApiRequest, 'signal'>): Promise<Answer> {
-    this.#watchdog.heard()
+  async request(request: AskedRequest): Promise<Answer> {
+    this.#watchdog.rest()
     const response = await this.#answer(request)
     this.#watchdog.heard()
     const answer = new Answer(this.#heard(response.body), response.contentType)
@@ -76,9 +82,11 @@ export class Attempt implements Disposable {
     this.interrupt()
   }
 
-  async #answer(request: Omit<ApiRequest, 'signal'>): Promise<ApiResponse> {
+  async #answer(request: AskedRequest): Promise<ApiResponse> {
+    const { signal } = this.#abort
+    const onSend = (): void => this.#watchdog.expect(this.#answerWithinMs)
     try {
-      return await this.#connection.request({ ...request, signal: this.#abort.signal })
+      return await this.#connection.request({ ...request, signal, onSend })
     } catch (reason) {
       throw ApiFailure.from(reason, 'unreachable')
     }

@@ -101,6 +101,7 @@ export class KubeSource implements AsyncDisposable {
   /** Stops following. The store keeps what it has. */
   async [Symbol.asyncDispose](): Promise<void> {
     await Promise.all(this.#parts.map(({ reflector }) => reflector[Symbol.asyncDispose]()))
+    this.client[Symbol.dispose]()
     await this.#transport[Symbol.asyncDispose]()
   }
 }

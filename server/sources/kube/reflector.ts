@@ -199,7 +199,6 @@ export class Reflector implements AsyncDisposable {
       ...(limit > 0 && { limit: `${limit}` }),
       ...(next !== '' && { continue: next }),
     }
-    attempt.expect(limits.answerWithinMs)
     const prompt = this.#isAwaited
     const answer = await attempt.request({ path: resource.path, query, gzip: true, protobuf: true, prompt })
     attempt.expect(limits.listSilenceMs)

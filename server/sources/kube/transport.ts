@@ -12,6 +12,8 @@ export interface ApiRequest {
   readonly protobuf?: boolean
   /** Somebody has asked for it and waits: no rate holds it back. */
   readonly prompt?: boolean
+  /** It goes out now: what it has waited for, its turn or credentials, was not the server. */
+  readonly onSend: () => void
   /** What is sent; default: nothing, and the method is GET. */
   readonly write?: ApiWrite
 }

@@ -105,7 +105,7 @@ test('[KP-9.19] every request ends with its status, or without one where nobody 
   )
   const ask = async (path: string): Promise<void> => {
     const signal = AbortSignal.timeout(5_000)
-    const { body } = await transport.connection.request({ path, query: {}, signal, gzip: false })
+    const { body } = await transport.connection.request({ path, query: {}, signal, gzip: false, onSend() {} })
     for await (const _piece of body);
   }
   await ask('/api/v1/services')

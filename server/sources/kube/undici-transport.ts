@@ -134,13 +134,14 @@ class UndiciConnection implements Connection {
   }
 
   async #send(request: ApiRequest): Promise<ApiResponse> {
-    const { path, query, signal, gzip, protobuf = false, write } = request
+    const { path, query, signal, gzip, protobuf = false, write, onSend } = request
     const { access, options } = this.#shared
     await this.#turn(request)
     const credentials = await this.#credentials(signal)
     const sockets = await this.#sockets(credentials)
     const authorization =
       credentials?.token === undefined ? await this.#token?.header() : `Bearer ${credentials.token}`
+    onSend()
     const response = await sockets.request({
       origin: access.server.origin,
       path: `${access.server.pathname.replace(/\/$/, '')}${path}${queryText(query)}`,

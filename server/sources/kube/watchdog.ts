@@ -1,19 +1,16 @@
 import type { Clock } from '@kpng/api'
 
-/** Calls once when nothing was heard for too long. Being heard costs no timer. */
+/** Calls once when nothing was heard for too long. Being heard costs no timer. Waits for nobody until expect(). */
 export class Watchdog implements Disposable {
   readonly #clock: Clock
   readonly #onSilence: () => void
-  #withinMs: number
-  #heardMs: number
+  #withinMs = 0
+  #heardMs = 0
   #timer: Disposable | undefined
 
-  constructor(clock: Clock, withinMs: number, onSilence: () => void) {
+  constructor(clock: Clock, onSilence: () => void) {
     this.#clock = clock
     this.#onSilence = onSilence
-    this.#withinMs = withinMs
-    this.#heardMs = clock.nowMs()
-    this.#arm(withinMs)
   }
 
   heard(): void {
@@ -27,12 +24,17 @@ export class Watchdog implements Disposable {
     this.#arm(withinMs)
   }
 
-  [Symbol.dispose](): void {
+  /** From now on nobody is expected to say anything. */
+  rest(): void {
     this.#timer?.[Symbol.dispose]()
   }
 
+  [Symbol.dispose](): void {
+    this.rest()
+  }
+
   #arm(delayMs: number): void {
-    this.#timer?.[Symbol.dispose]()
+    this.rest()
     this.#timer = this.#clock.after(delayMs, () => {
       const leftMs = this.#heardMs + this.#withinMs - this.#clock.nowMs()
       if (leftMs > 0) this.#arm(leftMs)

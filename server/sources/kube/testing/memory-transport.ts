@@ -7,6 +7,8 @@ export class MemoryTransport implements Transport {
   readonly server = 'https://fake'
   /** What the server's name stands for. */
   addresses: ReadonlySet<string> = new Set()
+  /** What a request waits for before it goes out. */
+  turn: Promise<void> | undefined
   readonly #api: FakeApi
   #connection: Connection | undefined
   /** How many connections were given up. */
@@ -33,11 +35,13 @@ export class MemoryTransport implements Transport {
     return connection
   }
 
-  async #answer({ path, query, signal, protobuf, write }: ApiRequest): Promise<ApiResponse> {
+  async #answer({ path, query, signal, protobuf, write, onSend }: ApiRequest): Promise<ApiResponse> {
     signal.throwIfAborted()
     const aborted = Promise.withResolvers<never>()
     aborted.promise.catch(() => {})
     signal.addEventListener('abort', () => aborted.reject(signal.reason))
+    if (this.turn !== undefined) await Promise.race([this.turn, aborted.promise])
+    onSend()
     const headers = { accept: protobuf ? protobufType : 'application/json' }
     const answer = this.#api.handle(path, new URLSearchParams(query), headers, write)
     if (answer === 'hang') return await aborted.promise
