@@ -27,7 +27,6 @@ function world(options: Partial<ApiEventRecorderOptions> = {}) {
     logger,
     clock,
     random: () => 0,
-    qps: 0,
     ...options,
   })
   const advance = async (byMs: number): Promise<void> => {
@@ -240,15 +239,6 @@ test('told again while nobody answers, it becomes a series', async () => {
   it.recorder.event(service('a'))
   await it.advance(2_000)
   assert.deepEqual(it.api.told(), ['CapacityExceeded a ×2'])
-})
-
-test('ten at once, then five a second', async () => {
-  using it = world({ qps: 5, burst: 10 })
-  for (let i = 0; i < 30; i++) it.recorder.event(service(`s${i}`))
-  for (let i = 0; i < 40; i++) await it.advance(0)
-  assert.equal(it.api.events.size, 10)
-  for (let i = 0; i < 20; i++) await it.advance(100)
-  assert.equal(it.api.events.size, 20)
 })
 
 test('what there is no room for is dropped and counted, and room comes back', async () => {

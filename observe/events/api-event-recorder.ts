@@ -10,9 +10,11 @@ import {
   seriesPatch,
 } from './event-object.ts'
 import type { EventInput, EventRecorder } from './event-recorder.ts'
-import { TokenBucket } from './token-bucket.ts'
 
-/** Writes to an API server. Rejects with what `EventFailure` describes, or with anything else: that is tried again. */
+/**
+ * Writes to an API server, no faster than that allows: who writes waits. Rejects with what `EventFailure` describes, or
+ * with anything else: that is tried again.
+ */
 export interface EventApi {
   create(path: string, object: unknown): Promise<unknown>
   patch(path: string, patch: unknown, type: 'merge'): Promise<unknown>
@@ -34,10 +36,6 @@ export interface ApiEventRecorderOptions {
   /** Who tells, for people: `kpng-<node>`. */
   readonly reportingInstance: string
   readonly logger: ObserveLogger
-  /** Writes per second, on average; 0 or less: no limit. Default 5, client-go's. */
-  readonly qps?: number
-  /** Writes at once. Default 10, client-go's. */
-  readonly burst?: number
   /** Different Events that are remembered or wait; more are dropped. Default 1,000. */
   readonly maxEvents?: number
   /** An Event told again after so long is a new one. Default 6 min, client-go's. */
@@ -79,14 +77,13 @@ const MAX_RETRY_MS = 60_000
 
 /**
  * Tells Events to an API server: the first of a kind at once, the second as the beginning of a series, those that
- * follow when the series ends or has gone on for long, as client-go does. One request at a time, so many per second,
- * never waited for by those who tell; only the verbs create and patch are used.
+ * follow when the series ends or has gone on for long, as client-go does. One request at a time, never waited for by
+ * those who tell; only the verbs create and patch are used.
  */
 export class ApiEventRecorder implements EventRecorder, Disposable {
   readonly #options: Required<Omit<ApiEventRecorderOptions, 'clock' | 'random'>>
   readonly #clock: Clock
   readonly #random: () => number
-  readonly #bucket: TokenBucket
   readonly #rows = new Map<string, Row>()
   /** Rows of which the server has not all that it should have. */
   readonly #queue = new Set<string>()
@@ -105,8 +102,6 @@ export class ApiEventRecorder implements EventRecorder, Disposable {
   constructor(options: ApiEventRecorderOptions) {
     const { clock = backgroundClock, random = Math.random, ...rest } = options
     this.#options = {
-      qps: 5,
-      burst: 10,
       maxEvents: 1_000,
       seriesMs: 6 * 60_000,
       refreshMs: 30 * 60_000,
@@ -116,7 +111,6 @@ export class ApiEventRecorder implements EventRecorder, Disposable {
     }
     this.#clock = clock
     this.#random = random
-    this.#bucket = new TokenBucket(this.#options.qps, this.#options.burst, clock)
     this.#sweepLater()
   }
 
@@ -177,7 +171,7 @@ export class ApiEventRecorder implements EventRecorder, Disposable {
 
   #schedule(): void {
     if (this.#timer !== undefined || this.#writing || this.#disposed || this.#queue.size === 0) return
-    const delayMs = Math.max(this.#notBeforeMs - this.#clock.nowMs(), this.#bucket.waitMs(), 0)
+    const delayMs = Math.max(this.#notBeforeMs - this.#clock.nowMs(), 0)
     this.#timer = this.#clock.after(delayMs, () => {
       this.#timer = undefined
       void this.#writeNext()
@@ -189,7 +183,6 @@ export class ApiEventRecorder implements EventRecorder, Disposable {
     const row = key === undefined ? undefined : this.#rows.get(key)
     if (key === undefined || row === undefined) return
     this.#queue.delete(key)
-    this.#bucket.take()
     this.#writing = true
     try {
       await this.#write(row)

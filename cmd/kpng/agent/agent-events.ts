@@ -19,8 +19,6 @@ export interface AgentEventsOptions {
   readonly nodeName: string
   /** Where the Services are. */
   readonly store: () => Pick<Store, 'service'>
-  readonly qps: number
-  readonly burst: number
   readonly logger: Logger
 }
 
@@ -46,12 +44,12 @@ export class AgentEvents implements EventRecorder, Disposable {
 
   /** undefined: there is no API server. */
   begin(client: ApiClient | undefined): void {
-    const { nodeName, qps, burst, logger } = this.#options
+    const { nodeName, logger } = this.#options
     if (client === undefined) this.#log = new LogEventRecorder(logger)
     else
       this.#api = this.#resources.use(
         new ApiEventRecorder({
-          ...{ api: client, logger, qps, burst },
+          ...{ api: client, logger },
           reportingInstance: `kpng-${nodeName}`,
         }),
       )

@@ -68,10 +68,7 @@ export class Agent implements AsyncDisposable {
         { minIntervalMs: problemIntervalMs },
       ),
     )
-    const { qps, burst } = settings.clientConnection
-    this.#events = resources.use(
-      new AgentEvents({ nodeName: settings.nodeName, store: () => store, qps, burst, logger }),
-    )
+    this.#events = resources.use(new AgentEvents({ nodeName: settings.nodeName, store: () => store, logger }))
     this.#observation = resources.use(
       new Observation({
         ...{ settings, backend, logger },
