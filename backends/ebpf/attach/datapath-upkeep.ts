@@ -44,10 +44,7 @@ export class DatapathUpkeep implements Disposable {
         this.#pins.renew()
         onChange()
       },
-      onFailed: reason => {
-        logger.warn({ err: reason }, 'the programs could not be put in place; will be tried again')
-        onChange()
-      },
+      onFailed: onChange,
     })
     this.#pins = new Upkeep({
       put: () => datapath.pin(),
@@ -57,10 +54,7 @@ export class DatapathUpkeep implements Disposable {
           repaired(fault, 'what keeps the datapath without an agent was gone, and is back')
         onChange()
       },
-      onFailed: reason => {
-        logger.warn({ err: reason }, 'maps and links cannot be pinned; will be tried again')
-        onChange()
-      },
+      onFailed: onChange,
     })
   }
 
