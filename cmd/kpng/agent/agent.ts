@@ -202,7 +202,8 @@ export class Agent implements AsyncDisposable {
     this.#observation.look()
     this.#startLog.node(this.#view.node())
     this.#problemsDue.request()
-    this.#journal.touch()
+    // What a previous agent wrote is what is in force until then; and nothing keeps the first view waiting.
+    if (this.#backend.attached) this.#journal.touch()
   }
 
   /** Looks at every Service. */
