@@ -85,6 +85,7 @@ static __always_inline int connect_to(struct bpf_sock_addr *ctx, const enum form
 	}
 	if (svc) {
 		outcome.service_port = svc->service_port;
+		prefetch_service_count(svc->service_port);
 		if (unlikely(svc->flags & SVC_SOURCE_RANGES))
 			outcome.reason = check_source(ctx, HOOK_CONNECT, svc, family);
 		if (outcome.reason == REASON_TRANSLATED) {
@@ -92,8 +93,10 @@ static __always_inline int connect_to(struct bpf_sock_addr *ctx, const enum form
 			outcome.reason = connect_choice(ctx, &request, svc, family, &pick);
 		}
 	}
-	if (outcome.reason == REASON_TRANSLATED)
+	if (outcome.reason == REASON_TRANSLATED) {
+		prefetch_backend_count(pick.backend);
 		outcome.reason = remember(ctx, &request, outcome.service_port, &pick);
+	}
 	if (is_translated(outcome.reason))
 		ctx_set_address(ctx, form, &pick.addr, pick.port);
 	else if (request.proto == IPPROTO_TCP)

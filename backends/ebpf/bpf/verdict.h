@@ -52,6 +52,26 @@ static __always_inline int errno_of(enum reason reason)
 	}
 }
 
+/*
+ * The counters of a Service that was not used for a while are cold, and an atomic add waits for its memory. Read as
+ * soon as it is known which they will be, they arrive while other memory is waited for.
+ */
+static __always_inline void prefetch_service_count(__u32 id)
+{
+	struct service_count *count = bpf_map_lookup_elem(&service_count, &id);
+
+	if (count)
+		(void)*(volatile __u64 *)&count->connections;
+}
+
+static __always_inline void prefetch_backend_count(__u32 id)
+{
+	struct backend_count *count = bpf_map_lookup_elem(&backend_count, &id);
+
+	if (count)
+		(void)*(volatile __u64 *)&count->connections;
+}
+
 static __always_inline void count_service(const struct outcome *outcome)
 {
 	__u32 id = outcome->service_port;
