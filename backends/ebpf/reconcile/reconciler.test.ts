@@ -78,6 +78,21 @@ describe('the reconciler', () => {
     assert.deepEqual(agent.operations, [])
   })
 
+  it('takes up a sync that comes at any moment of the end of the work before', async () => {
+    using agent = new Harness()
+    for (let moment = 0; moment < 40; moment++) {
+      agent.reconciler.setService(service(web([`10.1.1.${moment}:80`])))
+      agent.reconciler.sync()
+      await agent.reconciler.written()
+      for (let microtask = 0; microtask < moment; microtask++) await undefined
+      agent.reconciler.setService(service(web([`10.1.2.${moment}:80`])))
+      agent.reconciler.sync()
+      // The clock stands still: nothing else would wake it.
+      for (let turn = 0; turn < 20; turn++) await new Promise(resolve => setImmediate(resolve))
+      assert.match(agent.dump('list').join(), new RegExp(`10\\.1\\.2\\.${moment}:80`), `moment ${moment}`)
+    }
+  })
+
   it('[KPNG-D9] writes names, then ranges, lists, the filter, addresses, then frontends', async () => {
     using agent = new Harness()
     await agent.apply(web(['10.1.0.1:80']))

@@ -67,6 +67,8 @@ export class Reconciler implements ViewSink {
   /** Dead, in the grace period before their sockets are looked for. */
   readonly #leaving = new Set<{ readonly dead: DeadBackend; readonly revision: number }>()
   #working = false
+  /** Woken while working: it may have been too late for the step that found nothing left. */
+  #wokenAgain = false
   #scheduled = false
   #limboRunning = false
   #limboUrged = false
@@ -243,6 +245,7 @@ export class Reconciler implements ViewSink {
   }
 
   #wake(): void {
+    this.#wokenAgain = true
     if (this.#scheduled || this.#working || this.#closed) return
     this.#scheduled = true
     setImmediate(() => {
@@ -265,7 +268,12 @@ export class Reconciler implements ViewSink {
       this.#adopted = undefined
     }
     if (this.#planner.revision > 0 && !this.#begun) this.#begin()
-    if (this.#begun && (await this.#carryNames())) while (!this.#closed && (await this.#step())) steps++
+    if (this.#begun && (await this.#carryNames())) {
+      do {
+        this.#wokenAgain = false
+        while (!this.#closed && (await this.#step())) steps++
+      } while (this.#wokenAgain && !this.#closed)
+    }
     this.#working = false
     if (!this.#begun) return
     this.#retirement.start()
