@@ -1,5 +1,5 @@
 import { formatIP } from '@kpng/api'
-import { type BpfMap, type LoadedObject, loadObject } from '@kpng/ebpf'
+import { type BpfMap, type LoadedObject, loadObject, type Program } from '@kpng/ebpf'
 import { datapathMapsOf } from '../../attach/typed-maps.ts'
 import { Reason } from '../../bindings.gen.ts'
 import { mapped } from '../../bpf/testing/address.ts'
@@ -36,8 +36,13 @@ export class KernelDatapath implements Datapath {
     return new KernelDatapath(this.#sizes, this.#object.map('affinity'))
   }
 
+  /** The selection core. */
+  get program(): Program {
+    return this.#object.program('select_test')
+  }
+
   connect(place: FrontendPlace, { client, source, random, nowMs }: Asker): Met {
-    const answer = ask(this.#object.program('select_test'), place.address, place.port, {
+    const answer = ask(this.program, place.address, place.port, {
       ...{ client, random, source: mapped(source), proto: protocolNumber(place.protocol) },
       nowNs: FIRST_NS + BigInt(Math.round(nowMs * 1e6)),
     })
