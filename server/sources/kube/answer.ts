@@ -1,3 +1,4 @@
+import { TimeSlice } from '../../view/time-slice.ts'
 import type { Encoding, ListPage, WatchEvent } from './answers.ts'
 import { jsonEncoding } from './json-encoding.ts'
 import { protobufEncoding } from './protobuf/protobuf-encoding.ts'
@@ -14,9 +15,13 @@ export class Answer {
     this.#encoding = isProtobuf ? protobufEncoding : jsonEncoding
   }
 
-  /** The events of a watch. */
-  events(maxBytes: number): AsyncGenerator<WatchEvent, void, void> {
-    return this.#encoding.events(this.#body, maxBytes)
+  /** The events of a watch, with pauses for others: one piece of the stream may hold hundreds. */
+  async *events(maxBytes: number): AsyncGenerator<WatchEvent, void, void> {
+    const slice = new TimeSlice()
+    for await (const event of this.#encoding.events(this.#body, maxBytes)) {
+      if (slice.isOver) await slice.next()
+      yield event
+    }
   }
 
   async list(maxBytes: number): Promise<ListPage> {

@@ -34,7 +34,7 @@ export class Subject implements AsyncDisposable {
 
   /** Until nothing moves without time going on: what is in memory needs turns only. */
   async settle(): Promise<void> {
-    for (let i = 0; i < 10; i++) await turn()
+    for (let i = 0; i < 40; i++) await turn()
   }
 
   async after(ms: number): Promise<void> {
