@@ -1,5 +1,6 @@
 export * from './bpf-map.ts'
 export { Btf } from './btf/btf.ts'
+export { codecByName } from './btf/codec-by-name.ts'
 export {
   codecFromBtf,
   type DynamicRecord,

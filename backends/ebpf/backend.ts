@@ -339,7 +339,7 @@ function mapsToAdopt(datapath: Datapath, logger: BackendLogger): DatapathMaps {
   const own = (name: PinnedMap): BpfMap => datapath.map(name)
   if (newGenerationReason === undefined) return datapathMapsOf(own)
   try {
-    if (isPreviousUnderstood) return datapathMapsOf(name => datapath.previousMap(name) ?? own(name), byName)
+    if (isPreviousUnderstood) return datapathMapsOf(name => datapath.previousMap(name) ?? own(name), byName())
   } catch (reason) {
     if (!(reason instanceof EbpfError && (reason.code === 'LAYOUT' || reason.code === 'NOT_FOUND')))
       throw reason

@@ -75,7 +75,7 @@ export class DatapathInspection implements Disposable {
     this.#netns = netns && keyedMap(netns, maps.netns.key, maps.netns.value)
     this.#resources = resources
     checkLayoutVersion(instance, derived('svc4'))
-    this.#maps = derivedMapsOf(derived, byName)
+    this.#maps = derivedMapsOf(derived, byName())
     this.#backendCount = memoryMap(count('backend_count'), backendCount)
     this.#serviceCount = perCpuMap(count('service_count'), maps.serviceCount.key, serviceCount)
   }

@@ -55,7 +55,8 @@ export function recordCodecFromBtf(btf: Btf, type: string | number): StructCodec
   return structCodec(shape)
 }
 
-function codecOf(shape: Shape): Codec<DynamicValue> {
+/** The codec of a shape. */
+export function codecOf(shape: Shape): Codec<DynamicValue> {
   switch (shape.kind) {
     case 'scalar':
       return scalarCodec(shape)

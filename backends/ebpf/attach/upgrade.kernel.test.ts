@@ -95,7 +95,7 @@ class Scratch implements Disposable {
 }
 
 const mapsOf = (datapath: Datapath): ReturnType<typeof datapathMapsOf> =>
-  datapathMapsOf(name => datapath.previousMap(name) ?? datapath.map(name), byName)
+  datapathMapsOf(name => datapath.previousMap(name) ?? datapath.map(name), byName())
 
 for (const version of ['older', 'newer'] as const)
   test(`the ${version} version’s names, frontends and slots are read where they are there`, () => {
