@@ -42,8 +42,11 @@ export function realAgents(command: readonly string[]): Agents {
   }
 }
 
-/** Labs run beside each other and beside the machine’s own proxy: nobody waits for their answers. */
-const noServers = ['--healthz-bind-address=', '--metrics-bind-address=']
+/**
+ * Labs run beside each other and beside the machine’s own proxy: nobody waits for their answers, and where memory is
+ * short they go before what the machine is for.
+ */
+const asGuests = ['--healthz-bind-address=', '--metrics-bind-address=', '--oom-score-adj=0']
 
 async function startAgent(state: LabState, name: string, command: readonly string[]): Promise<void> {
   const node = state.nodes[name]
@@ -64,7 +67,7 @@ async function startAgent(state: LabState, name: string, command: readonly strin
     node.instance,
     '--cgroup-root',
     place.cgroup,
-    ...noServers,
+    ...asGuests,
     ...(state.config === null ? [] : ['--config', state.config]),
   ]
   node.agent = await startDaemon(argv, agentLog(state, name), { place })

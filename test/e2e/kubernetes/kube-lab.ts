@@ -1,7 +1,7 @@
 import { type ControlPlane, openLabApi } from '@kpng/lab'
 import type { Clients } from '../clients.ts'
 import { kpngOk, TestLab } from '../lab.ts'
-import { postJson } from '../unix-http.ts'
+import { getText, postJson } from '../unix-http.ts'
 
 /** What one socket of each of several attempts came to: the backends that answered and the errors, sorted. */
 export type Reached = readonly string[]
@@ -54,6 +54,11 @@ export class KubeLab implements AsyncDisposable {
     return (JSON.parse(labs) as Array<{ status: string }>)[0]?.status
   }
 
+  async agentPid(node: string): Promise<number> {
+    const status = await getText(this.#socketPath(node), '/v1/status')
+    return (JSON.parse(status) as { pid: number }).pid
+  }
+
   /** `kpng get services -o json` of a node. */
   async services(node: string): Promise<string> {
     return await kpngOk(['get', 'services', '--instance', this.lab.instance(node), '-o', 'json'])
@@ -61,9 +66,11 @@ export class KubeLab implements AsyncDisposable {
 
   /** Every agent has read all there is, and its maps say so. */
   async settle(): Promise<void> {
-    await Promise.all(
-      this.#nodes.map(node => postJson(`/run/kpng/${this.lab.instance(node)}/status.sock`, '/v1/sync')),
-    )
+    await Promise.all(this.#nodes.map(node => postJson(this.#socketPath(node), '/v1/sync')))
+  }
+
+  #socketPath(node: string): string {
+    return `/run/kpng/${this.lab.instance(node)}/status.sock`
   }
 
   /** Who answers `count` new sockets of WHO (`node/n1`, `pod/10.0.0.1`), or the errors they get. */

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
 import { after, beforeEach, test } from 'node:test'
 import { endpointSlice, node, service } from '../manifests.ts'
 import { KubeLab } from './kube-lab.ts'
@@ -60,6 +61,15 @@ test('a ClusterIP is served when it is made, follows its endpoints, and is nobod
   assert.deepEqual(await lab.reached('node/node-a', address, 80), answers(onA[1]))
   await lab.kubectl('delete', 'service', 'life')
   assert.deepEqual(await lab.reached('node/node-a', address, 80), ['EHOSTUNREACH'])
+})
+
+test('an agent of a lab does not ask to be spared when memory is short', async () => {
+  for (const name of ['node-a', 'node-b']) {
+    const pid = await lab.agentPid(name)
+    // What it asks for is not what it gets where root may not lower its own score.
+    const words = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0')
+    assert.ok(words.includes('--oom-score-adj=0'), words.join(' '))
+  }
 })
 
 test('ports come, change and go', async () => {
