@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { existsSync, mkdirSync, rmdirSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, rmdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -136,13 +136,17 @@ test('[KP-6.5 KPNG-C11 KPNG-C12] cleanup removes every trace, and refuses while 
   assert.match(probe.stderr, /Network is unreachable/, 'no program is attached any more')
 })
 
+/** Whether somebody holds a flock of a file: /proc/locks names its inode. */
+const isLocked = (path: string): boolean =>
+  existsSync(path) && readFileSync('/proc/locks', 'utf8').includes(`:${statSync(path).ino} `)
+
 test('cleanup takes nothing away from an agent that is only starting', async () => {
   await using host = await hostWithBackends()
   const agent = host.agent()
   agent.write(web(backends))
   const lock = join('/run/kpng', agent.instance, 'lock')
   agent.spawn()
-  for (let tries = 0; !existsSync(lock) && tries < 2000; tries++) await sleep(5)
+  for (let tries = 0; !isLocked(lock) && tries < 2000; tries++) await sleep(5)
   process.kill(agent.pid, 'SIGSTOP')
   const refused = await kpng(['cleanup', '--instance', agent.instance])
   process.kill(agent.pid, 'SIGCONT')
