@@ -338,8 +338,8 @@ export class World {
     for (const client of CLIENTS) {
       const now = { ms: nowMs, timeoutS: expected.affinityS }
       const membership = this.clients.affinityOf(client, servicePort, place, now)
-      const had = membership?.slice(expected.servicePort.length + 1)
-      if (had === undefined || !expected.backends.includes(had)) continue
+      const had = expected.backends.find(backend => membership === `${expected.servicePort} ${backend}`)
+      if (had === undefined) continue
       const met = this.#datapath.connect(place, { client, source, nowMs, random: this.#randomWord() })
       assert.equal(textOf(met), had, `${keyOfPlace(place)}: client ${client} does not return to its backend`)
       this.clients.used(client, servicePort, place, nowMs)
@@ -414,11 +414,14 @@ export class World {
     return memberships
   }
 
-  /** The place as a connection asks for it: NodePorts at the node's address, if that is not a Service's as well. */
+  /**
+   * The place as a connection asks for it: NodePorts at the node's address, if there was room for that and it is not
+   * a Service's as well.
+   */
   #placeToAsk(place: FrontendPlace): FrontendPlace | undefined {
     if (place.address !== '') return place
     const address = this.#syncedNode?.addresses.find(one => isOfFamily(one, place))
-    if (address === undefined) return undefined
+    if (address === undefined || this.#isUnfit(address)) return undefined
     const asked = { ...place, address }
     const taken = [...this.#expectation.values()].some(one => keyOfPlace(one.place) === keyOfPlace(asked))
     return taken ? undefined : asked
@@ -430,6 +433,10 @@ export class World {
     return new Set(
       this.status().problems.flatMap(({ where, message }) => (reported.test(message) ? [where] : [])),
     )
+  }
+
+  #isUnfit(address: string): boolean {
+    return this.status().problems.some(({ message }) => message.startsWith(`${address} does not fit`))
   }
 
   get #tight(): boolean {
