@@ -67,6 +67,8 @@ export interface BackendStatus extends ReconcilerStatus {
   readonly generation: number
   /** What is kept in place against others who take it away. */
   readonly upkeep: Readonly<Record<Kept, UpkeepState>>
+  /** Programs of others at the same hooks, as sentences. */
+  readonly neighbours: readonly string[]
   /** What became of connections and datagrams that were not translated (enum reason); the rest is traffic. */
   readonly reasons: Readonly<Record<string, number>>
 }
@@ -272,8 +274,8 @@ export class EbpfBackend implements ViewSink, AsyncDisposable {
   status(): BackendStatus {
     const status = this.#reconciler.status()
     const problems = [...this.#upkeep.problems(), ...this.#sources.problems, ...status.problems]
-    const upkeep = this.#upkeep.states
-    return { ...status, problems, generation: this.generation, upkeep, reasons: this.#reasons() }
+    const { states: upkeep, neighbours } = this.#upkeep
+    return { ...status, problems, generation: this.generation, upkeep, neighbours, reasons: this.#reasons() }
   }
 
   /** Of all service ports that have an id now. Costs a lookup each, with pauses for the event loop. */

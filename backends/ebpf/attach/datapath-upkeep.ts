@@ -3,7 +3,7 @@ import type { Datapath } from './open-datapath.ts'
 import { Upkeep, type UpkeepState } from './upkeep.ts'
 
 export interface DatapathUpkeepOptions {
-  readonly datapath: Pick<Datapath, 'attach' | 'fault' | 'pin' | 'pinFault'>
+  readonly datapath: Pick<Datapath, 'attach' | 'fault' | 'neighbours' | 'pin' | 'pinFault'>
   /** Where the programs are attached. */
   readonly cgroup: string
   readonly logger: { warn(fields: object, message: string): void }
@@ -26,6 +26,7 @@ export class DatapathUpkeep implements Disposable {
   readonly #options: DatapathUpkeepOptions
   readonly #programs: Upkeep
   readonly #pins: Upkeep
+  #neighbours: readonly string[] = []
 
   constructor(options: DatapathUpkeepOptions) {
     const { datapath, logger, onAttached, onRepaired, onChange } = options
@@ -36,7 +37,11 @@ export class DatapathUpkeep implements Disposable {
     }
     this.#programs = new Upkeep({
       put: () => datapath.attach(),
-      fault: () => datapath.fault(),
+      fault: () => {
+        const fault = datapath.fault()
+        this.#lookAround()
+        return fault
+      },
       onPut: fault => {
         onAttached(fault !== undefined)
         if (fault !== undefined) repaired(fault, 'the programs were not in place any more, and are again')
@@ -56,6 +61,22 @@ export class DatapathUpkeep implements Disposable {
       },
       onFailed: onChange,
     })
+  }
+
+  #lookAround(): void {
+    const { datapath, logger, onChange } = this.#options
+    const neighbours = datapath.neighbours()
+    if (neighbours.join() === this.#neighbours.join()) return
+    this.#neighbours = neighbours
+    const what =
+      neighbours.length > 0 ? 'run where ours do; they are left alone' : 'do not run where ours do any more'
+    logger.warn({ neighbours }, `programs of others ${what}`)
+    onChange()
+  }
+
+  /** Programs of others that run at the same hooks, as sentences. */
+  get neighbours(): readonly string[] {
+    return this.#neighbours
   }
 
   /** Puts the programs in place now, or tries to where that failed before. */

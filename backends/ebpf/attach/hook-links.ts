@@ -1,7 +1,7 @@
 import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { KpngError } from '@kpng/api'
-import { attachCgroup, cgroupId, type Link, type Program, unpin } from '@kpng/ebpf'
+import { attachCgroup, cgroupId, type Link, type Program, queryCgroup, unpin } from '@kpng/ebpf'
 import { type Hook, wantedHooks } from './hooks.ts'
 import { openLink } from './links.ts'
 import type { MapLayouts } from './map-set.ts'
@@ -115,6 +115,27 @@ export class HookLinks implements Disposable {
     using resources = new DisposableStack()
     const found = findProgram(info.programId, instance, layouts, resources)
     return `the link of ${name} carries ${found?.text ?? `program ${info.programId}`}, not ours`
+  }
+
+  /**
+   * Programs of others at the same hooks of the cgroup, in the order in which they run: `connect4: program 42 (name)
+   * runs before ours`. They are nobody's business but their owner's. Throws NOT_FOUND.
+   */
+  neighbours(): string[] {
+    const { instance, cgroup, program, layouts } = this.#options
+    return wantedHooks(this.#options).flatMap(({ name, attachType }) => {
+      const { programIds } = queryCgroup(cgroup, attachType)
+      const ours = programIds.indexOf(program(name).id)
+      if (ours === -1) return []
+      return programIds.flatMap((id, place) => {
+        if (place === ours) return []
+        using resources = new DisposableStack()
+        const found = findProgram(id, instance, layouts, resources)
+        return found === undefined
+          ? []
+          : [`${name}: ${found.text} runs ${place < ours ? 'before' : 'after'} ours`]
+      })
+    })
   }
 
   /** Where each link is to be pinned. */

@@ -215,6 +215,11 @@ export class Datapath implements Disposable {
     this.#oldCounts.end()
   }
 
+  /** Programs of others that run at the same hooks, as sentences. Throws NOT_FOUND without the cgroup. */
+  neighbours(): string[] {
+    return this.#links.neighbours()
+  }
+
   /** What `attach` has put in place and is not there any more, as a sentence. Throws NOT_FOUND without the cgroup. */
   fault(): string | undefined {
     return this.#links.fault()

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import {
   AttachType,
+  attachCgroup,
   type DynamicRecord,
   type DynamicValue,
   keyedMap,
@@ -313,4 +314,27 @@ test('a program of this instance by another version is replaced, one of another 
     link.update(program)
   }
   assert.throws(() => datapath.attach(), { code: 'conflict' })
+})
+
+test('programs of others at the same hook are told of in their order, and left alone', () => {
+  using scratch = new Scratch()
+  using foreign = loadObject(testObject('socket'), { programs: ['first', 'second'] })
+  const attach = (name: string): Link =>
+    attachCgroup({
+      ...{ program: foreign.program(name), cgroup: scratch.cgroup.path },
+      attachType: AttachType.CGROUP_INET4_CONNECT,
+    })
+  using before = attach('first')
+  using datapath = Datapath.open(scratch.options())
+  datapath.attach()
+  const id = foreign.program('first').id
+  assert.deepEqual(datapath.neighbours(), [`connect4: program ${id} (first) runs before ours`])
+  {
+    using _ = attach('second')
+    assert.match(datapath.neighbours()[1] ?? '', /^connect4: program \d+ \(second\) runs after ours$/)
+  }
+  datapath.attach()
+  assert.equal(datapath.fault(), undefined)
+  before.detach()
+  assert.deepEqual(datapath.neighbours(), [])
 })

@@ -24,6 +24,7 @@ export function aSample(
       ...{ ranges: { IPv4: usage, IPv6: usage }, backendIds: usage, servicePortIds: usage },
     },
     ...{ counters, generation: 1, reasons: {} },
+    neighbours: [],
     upkeep: { programs: { inPlace: true, repairs: 0 }, pins: { inPlace: true, repairs: 0 } },
   }
   return { status, traffic, bounds }
