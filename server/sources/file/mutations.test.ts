@@ -4,7 +4,7 @@ import { describe, it } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import fc from 'fast-check'
 import { dump, load } from 'js-yaml'
-import { isRecord } from '../../objects/fields.ts'
+import { identity, mutate, mutation } from '../../objects/mutate-json.ts'
 import { type KubeObject, objectKey } from '../../objects/types.ts'
 import { TemporaryDirectory } from './fixtures.ts'
 import { readManifest } from './manifest.ts'
@@ -18,86 +18,6 @@ const DUMP = fileURLToPath(new URL('../../../examples/cluster/dump.yaml', import
 const { items } = load(readFileSync(DUMP, 'utf8')) as { items: Json[] }
 
 type Json = Record<string, unknown>
-
-/** A step is the index of a key or an item, modulo their number. */
-interface Mutation {
-  readonly path: readonly number[]
-  readonly change: 'remove' | 'replace' | 'rename' | 'repeat'
-  readonly value: unknown
-}
-
-const leaf = fc.oneof(
-  fc.constantFrom(
-    null,
-    true,
-    '',
-    ' ',
-    '0',
-    '-1',
-    'IPv4',
-    '10.0.0.1',
-    '10.0.0.1/33',
-    'fd00::1',
-    '::ffff:10.0.0.1',
-  ),
-  fc.constantFrom(
-    0,
-    -1,
-    1.5,
-    65_536,
-    2 ** 53,
-    1e308,
-    Number.NaN,
-    'None',
-    'Local',
-    '__proto__',
-    'constructor',
-  ),
-  fc.string({ unit: 'binary', maxLength: 8 }),
-  fc.integer(),
-)
-const junk = fc.oneof(
-  leaf,
-  fc.array(leaf, { maxLength: 3 }),
-  fc.dictionary(fc.constantFrom('name', 'ip', 'port', 'addresses', '__proto__', 'x'), leaf, { maxKeys: 3 }),
-  fc.constantFrom([[]], [{}], [null], {}),
-)
-const mutation: fc.Arbitrary<Mutation> = fc.record({
-  path: fc.array(fc.nat(12), { minLength: 1, maxLength: 6 }),
-  change: fc.constantFrom('remove', 'replace', 'replace', 'rename', 'repeat'),
-  value: junk,
-})
-
-/** The object with the field changed that the path leads to. The names of objects and their kind stay. */
-function mutate(
-  value: unknown,
-  { path, change, value: other }: Mutation,
-  above: readonly string[] = [],
-): unknown {
-  const [step = 0, ...rest] = path
-  if (Array.isArray(value)) {
-    if (value.length === 0) return other
-    const at = step % value.length
-    const list: unknown[] = [...value]
-    if (rest.length > 0) list[at] = mutate(value[at], { path: rest, change, value: other }, [...above, '[]'])
-    else if (change === 'remove') list.splice(at, 1)
-    else if (change === 'repeat') list.push(...Array.from({ length: 40 }, () => value[at]))
-    else list[at] = other
-    return list
-  }
-  if (!isRecord(value)) return other
-  const keys = Object.keys(value).filter(key => !identity.has([...above, key].join('.')))
-  const key = keys[step % keys.length]
-  if (key === undefined) return value
-  const { [key]: old, ...others } = value
-  if (rest.length > 0 && typeof old === 'object' && old !== null)
-    return { ...value, [key]: mutate(old, { path: rest, change, value: other }, [...above, key]) }
-  if (key === 'metadata') return value
-  if (change === 'remove') return others
-  if (change === 'rename') return { ...others, [`${key}x`]: old }
-  return { ...value, [key]: other }
-}
-const identity = new Set(['apiVersion', 'kind', 'metadata.name', 'metadata.namespace'])
 
 const nameOf = (item: Json): string => {
   const { kind, metadata } = item as { kind: string; metadata: { name: string; namespace?: string } }
@@ -141,7 +61,7 @@ describe('a real dump with fields that are anything', () => {
           for (const [index, change] of all) {
             const item = objects[index]
             assert.ok(item !== undefined)
-            objects[index] = mutate(item, change) as Json
+            objects[index] = mutate(item, change, identity).value as Json
             changed.add(nameOf(item))
           }
           const { read, problems } = objectsOf(write(objects))
