@@ -17,14 +17,16 @@
 #pragma once
 
 /*
- * Fields that move are seen in BTF; these say what is not seen there. Other versions read them in the BTF of maps and
- * programs, too.
+ * A field that moves shows in the BTF of a map. These say what does not show there; other versions of kpng read them in
+ * the BTF of pinned maps and of attached programs.
  *
  * LAYOUT_VERSION is raised when a field of a derived map keeps its name and means something else: nothing is taken over
- * from a generation of another one. RECORD_VERSION, which records of the living maps carry in their version byte, is
- * raised when what a record means changes; a field in reserved bytes changes nothing for those who do not know it. Each
- * version reads the records of the one before, and one whose records the version before is to read, too, is raised only
- * once that does. An agent does not start where programs write records that it cannot read.
+ * from a generation of another one.
+ *
+ * RECORD_VERSION is the version byte that programs write into records of living maps. It is raised when what a record
+ * means changes, not when a field takes reserved bytes: who does not know that field does not miss it. Each version
+ * reads the records of the one before. Users can go back from a version that raises it only to one that reads the new
+ * records, so such a one comes first. An agent does not replace programs whose records it cannot read.
  */
 enum version {
 	LAYOUT_VERSION = 1,
@@ -305,7 +307,7 @@ struct sk_udp {
 
 /*
  * Unconnected UDP with more VIPs than slots: both directions, LRU. Evicted: the next datagram picks anew and
- * a late reply shows the backend's address.
+ * a late reply shows the backend's address. Flows are of the version of their socket's record.
  */
 enum rsk_kind {
 	RSK_BY_VIP = 0,
