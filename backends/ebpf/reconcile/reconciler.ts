@@ -29,6 +29,9 @@ import { countsOf, failureProblems, type ReconcilerStatus, serviceProblems } fro
 import { Tables } from './tables.ts'
 import { Verifier } from './verifier.ts'
 
+/** What limbo gives back when nobody remembers an id any more. */
+const LIMBO_HOLDS: readonly Resource[] = ['service port ids', 'backend ids', 'service']
+
 /**
  * Drives the maps to what the node-local view wants.
  *
@@ -355,8 +358,7 @@ export class Reconciler implements ViewSink {
       if (gone && !this.#queues.has(service)) this.#tables.services.delete(service.key)
     }
     this.#tables.emptied.clear()
-    if (chunk.some(({ unfit }) => unfit.has('service port ids') || unfit.has('backend ids')))
-      this.#urgeLimbo()
+    if (chunk.some(({ unfit }) => LIMBO_HOLDS.some(resource => unfit.has(resource)))) this.#urgeLimbo()
     if (outcome.room.size > 0) this.#retryUnfit(outcome.room)
     this.#retirement.start()
     this.#checkProgress()
@@ -430,8 +432,7 @@ export class Reconciler implements ViewSink {
   }
 
   async #releaseLimbo(): Promise<void> {
-    if (await releaseLimbo(this.#tables, this.#hooks, this.#slicer))
-      this.#retryUnfit(new Set(['service port ids', 'backend ids', 'service']))
+    if (await releaseLimbo(this.#tables, this.#hooks, this.#slicer)) this.#retryUnfit(new Set(LIMBO_HOLDS))
   }
 
   /** Whether everything is written. */
