@@ -62,7 +62,7 @@ function triggeredAtMs(value: unknown): number | undefined {
 /** All objects of a kind that do not say who they are count as one. */
 function nameless({ kind }: Resource): Item {
   const ref = { kind, name: '' }
-  const message = 'an object has no name: it is ignored'
+  const message = `an object has no name${isNamespaced(kind) ? ', or no namespace' : ''}: it is ignored`
   return { ref, object: undefined, problems: [{ where: refKey(ref), field: 'metadata.name', message }] }
 }
 
@@ -72,5 +72,9 @@ export function readRef(value: unknown, { kind }: Resource): ObjectRef | undefin
   if (!isRecord(metadata)) return undefined
   const { name, namespace } = metadata
   if (typeof name !== 'string' || name === '') return undefined
-  return typeof namespace === 'string' && namespace !== '' ? { kind, namespace, name } : { kind, name }
+  if (!isNamespaced(kind)) return { kind, name }
+  // Of a server's object: it would be taken for that of the namespace `default`.
+  return typeof namespace === 'string' && namespace !== '' ? { kind, namespace, name } : undefined
 }
+
+const isNamespaced = (kind: Resource['kind']): boolean => kind === 'Service' || kind === 'EndpointSlice'
