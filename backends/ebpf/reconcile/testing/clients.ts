@@ -55,6 +55,8 @@ export class Clients {
   readonly #affinities = new Map<string, Affinity>()
   readonly counts = { connected: 0, destroyed: 0, affine: 0 }
   #now: Serving = { serving: new Set(), named: new Set() }
+  /** Memberships that some sync since all was quiet has not served: flows to them may be made stale by that. */
+  readonly #left = new Set<string>()
 
   constructor(kernel: FakeKernel) {
     this.#kernel = kernel
@@ -65,6 +67,7 @@ export class Clients {
   }
 
   synced(now: Serving): void {
+    for (const membership of this.#now.serving) if (!now.serving.has(membership)) this.#left.add(membership)
     this.#now = now
     for (const socket of this.#sockets) if (!now.serving.has(socket.membership)) socket.stale = true
     // Who has left may come back with another id, and clients pick anew.
@@ -82,8 +85,9 @@ export class Clients {
     const membership = `${servicePort} ${address} ${port}`
     const made = recordRow({ backend, generation, servicePort: met.servicePort, protocol, address, port })
     const row = unconnected && protocol === 'UDP' ? { ...made, connected: 0 } : made
-    // A program that ran before the flip: the sync that makes it stale may have come already.
-    this.#sockets.push({ row, membership, stale: !this.#now.serving.has(membership) })
+    // A program that ran before the flip: the sync that makes it stale may have come already, and a later one too.
+    const stale = this.#left.has(membership) || !this.#now.serving.has(membership)
+    this.#sockets.push({ row, membership, stale })
     this.#kernel.records.push(row)
     this.counts.connected++
     if (this.#sockets.length > MAX_SOCKETS) this.#close(0)
@@ -156,6 +160,7 @@ export class Clients {
 
   /** When all is quiet: stale flows have moved on, and no other socket was touched. */
   check(): void {
+    this.#left.clear()
     const alive = new Set(this.#kernel.records)
     for (const socket of [...this.#sockets]) {
       const { row, membership, stale } = socket
