@@ -307,7 +307,7 @@ export class Applier {
         this.#failed(service, error, family === 'IPv4' ? 'svc4' : 'svc6', `frontend ${key}`)
       if (port === undefined || list === undefined || !list.inForce || !port.named) {
         // It cannot be served now. What is there may stay only while its list is kept up to date, or for a moment.
-        const current = applied?.list?.wanted && applied.port === port
+        const current = applied?.list?.wanted && applied.port === port && !applied.doubtful
         const later = this.#outcome.failed.has(service) || this.#outcome.awaiting.has(service)
         if (applied !== undefined && !current && !later) deletes.push({ key, failed })
         continue

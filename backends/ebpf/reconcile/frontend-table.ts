@@ -54,10 +54,10 @@ export class FrontendTable {
     await this.#update(fresh, breathe)
   }
 
-  /** What verification found in the kernel instead of what we wrote. */
+  /** What verification found in the kernel instead of what we wrote: it leads who knows where. */
   correct(key: string, value: SvcValue): void {
     const frontend = this.entries.get(key)
-    if (frontend !== undefined) this.entries.set(key, { ...frontend, value })
+    if (frontend !== undefined) this.entries.set(key, { ...frontend, value, doubtful: true })
   }
 
   #doubt(key: string): void {

@@ -95,7 +95,7 @@ export interface FrontendState {
   readonly port: PortState | undefined
   /** undefined: adopted, leads to no list known. */
   readonly list: ListState | undefined
-  /** A failed deletion may have taken it away: to be written, or deleted, once more. */
+  /** A failed deletion may have taken it away, or it was found otherwise: to be written, or deleted, once more. */
   readonly doubtful?: boolean
 }
 

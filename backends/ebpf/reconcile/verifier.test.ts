@@ -74,4 +74,27 @@ describe('verification', () => {
     assert.deepEqual([counters.verifications, counters.repairs], [1, 0])
     assert.deepEqual(agent.operations, [])
   })
+
+  it('takes away a frontend that leads elsewhere and cannot be served now', async () => {
+    // Room for one list: the ClusterIP, which comes to ask for local endpoints, goes on with that of the external IP.
+    using agent = new Harness({ sizes: { lists: 2 } })
+    const web: ServiceSpec = {
+      ...{ name: 'web', clusterIPs: ['10.96.0.1'], externalIPs: ['192.0.2.1'] },
+      ports: [{ name: 'http', port: 80, endpoints: ['10.1.0.1:80'] }],
+    }
+    await agent.apply(web)
+    await agent.apply({ ...web, internalLocal: true })
+    assert.match(agent.problems().join(), /no list index is free/)
+    const before = agent.dump('svc4')
+    assert.equal(before.length, 2)
+    const key = { addr: 0x0a600001, port: 80, proto: 6, scope: 0 }
+    const value = { list: 1, servicePort: 9, affinityTimeoutS: 3, flags: 0, algorithm: 0, maglev: 0 }
+    agent.maps.svc4.update(key, value)
+    assert.equal(await agent.clock.until(agent.reconciler.verify()), 1)
+    await agent.clock.pass(1_000)
+    assert.deepEqual(agent.dump('svc4'), before.slice(1))
+    await agent.apply(web)
+    assert.deepEqual(agent.dump('svc4'), before)
+    assert.deepEqual(agent.problems(), [])
+  })
 })
