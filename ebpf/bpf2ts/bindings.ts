@@ -1,4 +1,4 @@
-import type { Btf } from '../btf/btf.ts'
+import { type Btf, MAX_DEPTH } from '../btf/btf.ts'
 import type { ElfSection, ElfSymbol } from '../btf/elf.ts'
 import { mapDefinitions } from '../btf/map-definitions.ts'
 import { type Shape, type StructShape, shapeOf } from '../btf/shape.ts'
@@ -12,6 +12,8 @@ import { checkNames } from './check-names.ts'
  */
 const WANTED_SECTION = '.bpf2ts'
 const CONSTANT_SECTION = '.rodata'
+/** Structs without a name have one for each place: a few nested ones mean billions. */
+const MAX_STRUCTS = 4_096
 
 /** A compiled object, read. */
 export interface BindingSource {
@@ -79,6 +81,8 @@ class Collector {
   readonly #maps = new Shared<MapBinding>('map')
   readonly #programs = new Map<string, ProgramBinding>()
   readonly #constants = new Shared<{ name: string; shape: Shape }>('constant')
+  /** Of structs with a name of their own, which many others may hold. */
+  readonly #known = new Map<StructShape, StructShape>()
 
   add(source: BindingSource): void {
     const { btf } = source
@@ -94,7 +98,8 @@ class Collector {
         flags: map.flags,
       })
     }
-    for (const { type } of btf.section(WANTED_SECTION)?.variables ?? []) this.#want(source, type)
+    const seen = new Set<number>()
+    for (const { type } of btf.section(WANTED_SECTION)?.variables ?? []) this.#want(source, type, seen)
     for (const { type } of btf.section(CONSTANT_SECTION)?.variables ?? []) this.#addConstant(source, type)
     for (const symbol of source.symbols) this.#addProgram(source, symbol)
   }
@@ -112,16 +117,19 @@ class Collector {
     }
   }
 
-  /** A variable of the wanted section: of the type itself, or of a struct whose members are. */
-  #want(source: BindingSource, id: number): void {
+  /** A variable of the wanted section: of the type itself, or of a struct whose members are. Each type once. */
+  #want(source: BindingSource, id: number, seen: Set<number>, depth = 0): void {
     const { btf } = source
+    if (depth > MAX_DEPTH) throw btf.bad(`type ${id} is nested deeper than ${MAX_DEPTH}`)
+    if (seen.has(id)) return
+    seen.add(id)
     const variable = btf.type(id)
     const resolved = btf.resolve(variable.kind === 'var' ? variable.type : id)
     const type = btf.type(resolved)
     if (type.kind === 'enum' && type.name !== '') {
       this.#enums.add(source.name, { name: type.name, values: type.values })
     } else if (type.kind === 'struct' && type.name === '') {
-      for (const member of type.members) this.#want(source, member.type)
+      for (const member of type.members) this.#want(source, member.type, seen, depth + 1)
     } else if (type.kind === 'struct') {
       this.#shape(source, resolved, type.name)
     } else {
@@ -157,6 +165,8 @@ class Collector {
   #named(source: BindingSource, shape: Shape, nameIfAnonymous: string): Shape {
     if (shape.kind === 'array') return { ...shape, of: this.#named(source, shape.of, nameIfAnonymous) }
     if (shape.kind !== 'struct') return shape
+    const known = this.#known.get(shape)
+    if (known !== undefined) return known
     const name = shape.name === '' ? nameIfAnonymous : shape.name
     const fields = shape.fields.map(field => ({
       ...field,
@@ -164,6 +174,8 @@ class Collector {
     }))
     const named = { ...shape, name, fields }
     this.#structs.add(source.name, named)
+    if (shape.name !== '') this.#known.set(shape, named)
+    if (this.#structs.size > MAX_STRUCTS) throw source.btf.bad(`it has more than ${MAX_STRUCTS} structs`)
     return named
   }
 }
@@ -181,7 +193,7 @@ class Shared<T extends { readonly name: string }> {
   }
 
   add(object: string, value: T): void {
-    const text = JSON.stringify(value, (_, part: unknown) => (typeof part === 'bigint' ? `${part}n` : part))
+    const text = textOf(value)
     const entry = this.#entries.get(value.name)
     if (entry === undefined) {
       this.#entries.set(value.name, { value, text, objects: [object] })
@@ -196,6 +208,10 @@ class Shared<T extends { readonly name: string }> {
     if (!entry.objects.includes(object)) entry.objects.push(object)
   }
 
+  get size(): number {
+    return this.#entries.size
+  }
+
   sorted(): T[] {
     return [...this.#entries.values()].map(entry => entry.value).sort(byName)
   }
@@ -204,6 +220,16 @@ class Shared<T extends { readonly name: string }> {
     return [...(this.#entries.get(name)?.objects ?? [])].sort()
   }
 }
+
+/** Equal for equal things. A struct inside of it is its name: it is an entry of its own. */
+const textOf = (value: unknown): string =>
+  JSON.stringify(value, (key, part: unknown) => {
+    if (typeof part === 'bigint') return `${part}n`
+    return key !== '' && isStruct(part) ? { struct: part.name } : part
+  })
+
+const isStruct = (value: unknown): value is StructShape =>
+  typeof value === 'object' && value !== null && 'kind' in value && value.kind === 'struct'
 
 function byName(a: { readonly name: string }, b: { readonly name: string }): number {
   return a.name < b.name ? -1 : a.name > b.name ? 1 : 0

@@ -70,7 +70,12 @@ const MAX_BYTES = 2 ** 31
 /** Types of the kernel's API whose parts nobody wants to see. */
 const BYTE_STRUCTS = new Set(['in6_addr'])
 
-const BIG_ENDIAN: Readonly<Record<string, ScalarName>> = { __be16: 'be16', __be32: 'be32', __be64: 'be64' }
+/** The kernel's typedefs of integers in network byte order. */
+const BIG_ENDIAN: Readonly<Record<string, { readonly codec: ScalarName; readonly size: number }>> = {
+  __be16: { codec: 'be16', size: 2 },
+  __be32: { codec: 'be32', size: 4 },
+  __be64: { codec: 'be64', size: 8 },
+}
 
 interface Measured {
   readonly shape: Shape
@@ -107,9 +112,11 @@ class ShapeReader {
     const btf = this.#btf
     const outer = btf.type(btf.resolve(id, 'qualifiers'))
     if (outer.kind === 'typedef') {
-      const codec = BIG_ENDIAN[outer.name]
-      if (codec !== undefined) return one({ kind: 'scalar', codec, size: btf.sizeOf(id) })
       const inner = this.measure(outer.type, depth + 1)
+      const swapped = BIG_ENDIAN[outer.name]
+      // Somebody else's type may have that name.
+      if (inner.shape.kind === 'scalar' && inner.shape.size === swapped?.size)
+        return one({ kind: 'scalar', ...swapped })
       if (inner.shape.kind !== 'struct' || inner.shape.name !== '') return inner
       return { ...inner, shape: { ...inner.shape, name: outer.name } }
     }
