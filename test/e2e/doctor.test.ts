@@ -94,6 +94,43 @@ test('with a cgroup root that is hidden', async () => {
   assert.deepEqual(names(found), ['bad cgroup root'])
 })
 
+test('without /proc', async () => {
+  await using host = new TestHost()
+  const found = await complaints(host, inMounts('mount -t tmpfs none /proc'))
+  assert.deepEqual(names(found), ['bad processes', 'bad cgroup root'])
+  assert.match(found[0]?.advice ?? '', /mount -t proc/)
+})
+
+test('without /sys', async () => {
+  await using host = new TestHost()
+  const found = await complaints(host, inMounts('mount -t tmpfs none /sys'))
+  assert.deepEqual(names(found), ['bad kernel BTF', 'bad BPF file system', 'bad cgroup root'])
+  assert.match(found[2]?.found ?? '', /cannot be used: ENOENT/)
+})
+
+test('with a /run that nobody can write', async () => {
+  await using host = new TestHost()
+  const found = await complaints(host, inMounts('mount -t tmpfs -o ro none /run'))
+  assert.deepEqual(names(found), ['bad run directory'])
+  assert.match(found[0]?.found ?? '', /EROFS/)
+})
+
+for (const [name, value, advice] of [
+  ['net.core.bpf_jit_enable', 0, 'sysctl -w net.core.bpf_jit_enable=1'],
+  ['net.core.bpf_jit_harden', 2, 'sysctl -w net.core.bpf_jit_harden=1'],
+  ['kernel.bpf_stats_enabled', 1, 'sysctl -w kernel.bpf_stats_enabled=0'],
+] as const)
+  test(`with sysctl ${name} at ${value}`, async () => {
+    await using host = new TestHost()
+    // What it is for the machine stays as it is. Some show only in the machine's network namespace.
+    const network = ['nsenter', `--net=/proc/${process.pid}/ns/net`]
+    const path = `/proc/sys/${name.replaceAll('.', '/')}`
+    const script = `mount -t tmpfs none /mnt && echo ${value} > /mnt/value && mount --bind /mnt/value ${path}`
+    const found = await complaints(host, [...network, ...inMounts(script)])
+    assert.deepEqual(names(found), [`warning sysctl ${name}`])
+    assert.equal(found[0]?.advice, advice)
+  })
+
 test('[DP-9.1] in a private cgroup namespace, where the root is not the node’s', async () => {
   await using host = new TestHost()
   const mounted = 'umount -l /sys/fs/cgroup/unified && mount -t cgroup2 none /sys/fs/cgroup/unified'

@@ -7,6 +7,8 @@ import { cgroupV1Mounts, type Facts } from './facts.ts'
 const all = (outcome: Outcome): Record<Feature, Outcome> =>
   Object.fromEntries(features.map(name => [name, outcome])) as Record<Feature, Outcome>
 
+const allCapabilities = 0x1ffffffffffn
+
 const healthy: Facts = {
   platform: 'linux',
   architecture: 'arm64',
@@ -14,10 +16,11 @@ const healthy: Facts = {
   kernelBtf: { value: true },
   features: all('yes'),
   libbpf: { value: '1.3' },
-  capabilities: 0x1ffffffffffn,
+  proc: { value: true },
+  capabilities: { value: allCapabilities },
   bpffs: { value: true },
   cgroupRoot: { value: '/sys/fs/cgroup' },
-  cgroupV1: 0,
+  cgroupV1: { value: 0 },
   runDirectory: { value: true },
   sysctls: new Map([['net.core.bpf_jit_enable', '1']]),
   otherProxies: [],
@@ -30,7 +33,7 @@ const notGood = (facts: Partial<Facts>): string[] =>
     .map(({ name, health }) => `${health} ${name}`)
 
 const without = (...bits: number[]): Partial<Facts> => ({
-  capabilities: bits.reduce((left, bit) => left & ~(1n << BigInt(bit)), healthy.capabilities),
+  capabilities: { value: bits.reduce((left, bit) => left & ~(1n << BigInt(bit)), allCapabilities) },
 })
 
 test('nothing to say of a healthy machine', () => {
@@ -44,12 +47,13 @@ const cases: ReadonlyArray<readonly [what: string, facts: Partial<Facts>, expect
   ['neither BPF nor SYS_ADMIN', without(39, 21), ['bad capability BPF', 'bad capability SYS_ADMIN']],
   ['neither PERFMON nor SYS_ADMIN', without(38, 21), ['bad capability PERFMON', 'bad capability SYS_ADMIN']],
   ['no capability SYS_PTRACE', without(19), ['warning capability SYS_PTRACE']],
+  ['no /proc', { proc: { error: 'ENOENT' }, capabilities: { error: 'ENOENT' } }, ['bad processes']],
   ['no kernel BTF', { kernelBtf: { error: 'ENOENT' } }, ['bad kernel BTF']],
   ['no libbpf', { libbpf: { error: 'cannot be opened' } }, ['bad libbpf']],
   ['no BPF file system', { bpffs: { value: false } }, ['warning BPF file system']],
   ['no directory for one', { bpffs: { error: 'ENOENT' } }, ['bad BPF file system']],
   ['no cgroup2', { cgroupRoot: { error: 'no cgroup2 mount here' } }, ['bad cgroup root']],
-  ['both cgroup versions', { cgroupV1: 9 }, []],
+  ['both cgroup versions', { cgroupV1: { value: 9 } }, []],
   ['/run is read-only', { runDirectory: { error: 'EROFS' } }, ['bad run directory']],
   [
     'no compiler in the kernel',
@@ -89,10 +93,11 @@ test('whatever is not good comes with something to do', () => {
     kernelBtf: { error: 'e' },
     features: all('no'),
     libbpf: { error: 'e' },
-    capabilities: 0n,
+    proc: { error: 'e' },
+    capabilities: { value: 0n },
     bpffs: { error: 'e' },
     cgroupRoot: { error: 'e' },
-    cgroupV1: 1,
+    cgroupV1: { error: 'e' },
     runDirectory: { error: 'e' },
     sysctls: new Map([['net.core.bpf_jit_enable', '0']]),
     otherProxies: ['cilium-agent'],

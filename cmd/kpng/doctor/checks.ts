@@ -28,6 +28,7 @@ const bad = (name: string, found: string, advice: string): Check => ({ name, hea
 export function checksOf(facts: Facts): Check[] {
   return [
     machine(facts),
+    orBad('processes', facts.proc, '/proc can be read', 'mount it: mount -t proc proc /proc'),
     ...capabilities(facts),
     orBad('kernel BTF', facts.kernelBtf, '/sys/kernel/btf/vmlinux can be read', kernelBtfAdvice),
     orBad('libbpf', facts.libbpf, undefined, 'install libbpf 1.1 or later (Debian: apt install libbpf1)'),
@@ -62,10 +63,12 @@ function orBad(name: string, found: Found<unknown>, text: string | undefined, ad
   return good(name, text ?? String(found.value))
 }
 
-function capabilities(facts: Facts): Check[] {
+function capabilities({ capabilities }: Facts): Check[] {
+  // What there is to say is said of /proc.
+  if ('error' in capabilities) return []
   return capabilityUses.map(({ name, needed, without }) => {
     const check = `capability ${name}`
-    if (holds(facts.capabilities, name)) return good(check, 'held')
+    if (holds(capabilities.value, name)) return good(check, 'held')
     const advice = `give the agent CAP_${name} (root has it; in a pod: securityContext.capabilities.add)`
     return (needed ? bad : warning)(check, `missing: ${without}`, advice)
   })
@@ -127,8 +130,9 @@ function bpffs({ bpffs }: Facts): Check {
 }
 
 function cgroupVersion({ cgroupV1 }: Facts): Check {
-  if (cgroupV1 === 0) return good('cgroup version', 'version 2 only')
-  return good('cgroup version', `version 2 beside ${cgroupV1} hierarchies of version 1, which are left alone`)
+  const mounts = 'error' in cgroupV1 ? 0 : cgroupV1.value
+  if (mounts === 0) return good('cgroup version', 'version 2 only')
+  return good('cgroup version', `version 2 beside ${mounts} hierarchies of version 1, which are left alone`)
 }
 
 function sysctls({ sysctls }: Facts): Check[] {

@@ -24,13 +24,15 @@ export interface Facts {
   readonly kernelBtf: Found<true>
   readonly features: Readonly<Record<Feature, Outcome>>
   readonly libbpf: Found<string>
+  /** Whether the kernel's files on processes can be read: much of what follows is told there. */
+  readonly proc: Found<true>
   /** Effective, one bit each: CapEff of /proc/self/status. */
-  readonly capabilities: bigint
+  readonly capabilities: Found<bigint>
   /** Whether /sys/fs/bpf is a BPF file system. */
   readonly bpffs: Found<boolean>
   readonly cgroupRoot: Found<string>
   /** Mounted hierarchies of cgroup version 1. */
-  readonly cgroupV1: number
+  readonly cgroupV1: Found<number>
   /** Whether the run directory can be made and written. */
   readonly runDirectory: Found<true>
   /** By name; those that the machine does not have are left out. */
@@ -41,6 +43,7 @@ export interface Facts {
 }
 
 const runRoot = '/run'
+const mountinfo = '/proc/self/mountinfo'
 const sysctlNames = [
   'net.core.bpf_jit_enable',
   'net.core.bpf_jit_harden',
@@ -60,14 +63,18 @@ export async function collectFacts(instance: string, cgroupRoot: string | undefi
     }),
     features: Object.fromEntries(features.map(name => [name, probe(name)])) as Record<Feature, Outcome>,
     libbpf: find(libbpfVersion),
-    capabilities: ownCapabilities(),
+    proc: find(() => {
+      accessSync(mountinfo, constants.R_OK)
+      return true
+    }),
+    capabilities: find(ownCapabilities),
     bpffs: find(() => onBpffs('/sys/fs/bpf')),
     cgroupRoot: find(() => {
       const directory = cgroupRoot ?? findCgroupRoot()
       checkCgroupDirectory(directory)
       return directory
     }),
-    cgroupV1: cgroupV1Mounts(readFileSync('/proc/self/mountinfo', 'utf8')),
+    cgroupV1: find(() => cgroupV1Mounts(readFileSync(mountinfo, 'utf8'))),
     runDirectory: find(() => {
       statfsSync(runRoot)
       accessSync(runRoot, constants.W_OK)
@@ -92,11 +99,15 @@ function find<T>(look: () => T): Found<T> {
   }
 }
 
-const messageOf = (reason: unknown): string => (reason instanceof Error ? reason.message : String(reason))
+/** With what it comes from. */
+function messageOf(reason: unknown): string {
+  if (!(reason instanceof Error)) return String(reason)
+  return reason.cause === undefined ? reason.message : `${reason.message}: ${messageOf(reason.cause)}`
+}
 
 /** From the text of /proc/<pid>/mountinfo: the type comes after a lone dash (proc(5)). */
-export const cgroupV1Mounts = (mountinfo: string): number =>
-  mountinfo.split('\n').filter(line => / - cgroup /.test(line)).length
+export const cgroupV1Mounts = (text: string): number =>
+  text.split('\n').filter(line => / - cgroup /.test(line)).length
 
 /** Names in the own PID namespace. */
 function runningProxies(): string[] {
