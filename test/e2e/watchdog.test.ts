@@ -282,7 +282,7 @@ test('[DP-9.2] a cgroup that is removed for good is told once, and served when i
     assert.match(await agent.metrics(), /^kpng_datapath_in_place\{what="programs"\} 0$/m)
     assert.equal((await watched.states()).pins.inPlace, true)
     // Several looks later.
-    await sleep(5_000)
+    await sleep(3_000)
     assert.equal(watched.logged('"msg":"the programs are not in place').length, 1, agent.log)
     assert.equal(watched.logged('DatapathDetached').length, 1, agent.log)
     sinceMs = performance.now()
@@ -310,7 +310,7 @@ test('[DP-9.2] without a place for a BPF file system all goes on, and is told; w
     await agent.apply(objects.slice(0, 2))
     assert.match(await watched.reached(), /ConnectionRefusedError/)
     await agent.apply(objects)
-    await sleep(5_000)
+    await sleep(3_000)
     assert.equal(watched.logged('"msg":"maps and links cannot be pinned').length, 1, agent.log)
     assert.equal(watched.logged('DatapathUnpinned').length, 1, agent.log)
     const sinceMs = performance.now()
