@@ -294,6 +294,30 @@ test('[DP-9.2] a cgroup that is removed for good is told once, and served when i
     await watched.assertAdopted()
   }))
 
+test('[DP-9.2] what a former agent has left is kept too, while the next one has read nothing yet', () =>
+  withShared(async watched => {
+    const { agent, host, cgroup, mounts } = watched
+    await agent.stop('SIGKILL')
+    agent.writeRaw('{"apiVersion": "v1", "kind": "List", "items": [')
+    await using load = await startLoad(host, vip, 80, 500, cgroup)
+    // Into maps of another size, which are not used before there is something in them.
+    agent.spawn(['--max-service-ports', '64'])
+    await agent.sync()
+    assert.equal((await agent.status()).synced, false)
+    const before = mounts.pinnedIds(agent.instance)
+    assert.deepEqual([before['gen-1/svc4'] === undefined, before['gen-2/svc4'] === undefined], [false, false])
+    rmSync(mounts.pins(agent.instance), { recursive: true })
+    const tookMs = await watched.until('pins', ({ repairs }) => repairs > 0, performance.now())
+    assert.ok(tookMs < promisedMs, `mended only after ${tookMs} ms`)
+    assert.deepEqual(mounts.pinnedIds(agent.instance), before)
+    await agent.stop('SIGKILL')
+    agent.write(objects)
+    await watched.start()
+    assert.equal(await watched.reached(), `${backend}:8080`)
+    assert.deepEqual((await load.finish()).failed, {})
+    await watched.assertAdopted()
+  }))
+
 test('[DP-9.2] without a place for a BPF file system all goes on, and is told; when there is one again all is pinned', () =>
   withShared(async watched => {
     const { agent, host, cgroup, mounts } = watched

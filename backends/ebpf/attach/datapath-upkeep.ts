@@ -61,6 +61,8 @@ export class DatapathUpkeep implements Disposable {
       },
       onFailed: onChange,
     })
+    // What a former agent has left serves until the first sync.
+    this.#pins.begin()
   }
 
   #lookAround(): void {

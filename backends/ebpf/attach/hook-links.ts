@@ -31,6 +31,11 @@ export class HookLinks implements Disposable {
     this.#options = options
   }
 
+  /** Holds what a former agent has pinned: until `attach` its programs serve, whatever becomes of the pins. */
+  hold(): void {
+    for (const { name } of wantedHooks(this.#options)) this.#link(name)
+  }
+
   /**
    * Puts the programs in place, readers first. A hook that is attached is updated at once: each connection meets the
    * old program or the new one, none meets neither. Throws conflict where a link carries a program that is not this

@@ -125,6 +125,7 @@ export class Datapath implements Disposable {
         program: name => this.#sock.program(name),
       }),
     )
+    this.#links.hold()
     this.#pins = new Pins(() => this.#wantedPins())
     this.#oldCounts = resources.use(new OldCounts(instance, this.map('backend_count'), counters.outgrown))
     this.#pins.restore()
@@ -165,6 +166,9 @@ export class Datapath implements Disposable {
     ]
     for (const [directory, names] of places)
       for (const name of names) yield [join(directory, name), this.#sock.map(name)]
+    // Programs of a former agent look into them.
+    for (const [name, map] of this.#previous?.maps ?? [])
+      yield [join(generationPath(instance, this.#previous?.number ?? 0), name), map]
     yield* this.#links.pins()
   }
 
