@@ -50,7 +50,8 @@ bench: setup ## measure, into bench/results (needs root)
 
 proof: setup ## the tests that are cut short in make test, at full length: some minutes (needs root)
 	@KPNG_PROOF=1 $(NODE) --test --test-concurrency=1 \
-		test/e2e/never-failed/*.test.ts test/e2e/upgrade/killed.test.ts backends/ebpf/reconcile/soak*.test.ts
+		test/e2e/never-failed/*.test.ts test/e2e/upgrade/killed.test.ts backends/ebpf/reconcile/soak*.test.ts \
+		backends/ebpf/reconcile/flips.kernel.test.ts
 
 leaks: setup-node ## list what was left behind on this machine: must be none (needs root)
 	@$(NODE) hack/leaks/main.ts
