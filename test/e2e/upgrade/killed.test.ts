@@ -49,7 +49,7 @@ test('agents of two versions that die at any point of a switch fail no connectio
   await agent.start()
   await using hammer = await Hammer.start(host, listeners, targets, ratePerSecond)
   const versions = [asVersion('newer'), asVersion('older')]
-  const preload = `--import ${join(import.meta.dirname, 'die-at.ts')}`
+  const preload = `--import ${join(import.meta.dirname, 'die-at-main.ts')}`
   await agent.stop('SIGKILL')
   let survived = 0
   for (const [life, point] of chosen.entries()) {
