@@ -3,12 +3,13 @@ import { connectBench } from './connect-bench.ts'
 import { connectCompared } from './connect-compared.ts'
 import { coreBench } from './core-bench.ts'
 import { datagramBench } from './datagram-bench.ts'
+import { document } from './document.ts'
 import { kubeBench } from './kube-bench.ts'
 import { type Report, saveReport } from './report.ts'
 import { scaleBench } from './scale-bench.ts'
 import { socketMemoryBench } from './socket-memory-bench.ts'
 
-/** `make bench`: runs the benchmarks one after the other, prints their ratios and keeps them as JSON. */
+/** `make bench`: runs the benchmarks one after the other, prints their ratios and keeps them as JSON; --document puts what is kept into the docs. */
 const { values } = parseArgs({
   options: {
     rounds: { type: 'string', default: '60' },
@@ -26,6 +27,7 @@ const { values } = parseArgs({
     'profile-directory': { type: 'string' },
     results: { type: 'string' },
     only: { type: 'string' },
+    document: { type: 'boolean', default: false },
   },
 })
 
@@ -61,6 +63,10 @@ const benches: Readonly<Record<string, () => Promise<Report>>> = {
     }),
 }
 
+if (values.document) {
+  document(values.results)
+  process.exit()
+}
 for (const [name, bench] of Object.entries(benches)) {
   if (values.only !== undefined && values.only !== name) continue
   const report = await bench()

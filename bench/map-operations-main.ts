@@ -6,7 +6,7 @@
 import { readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { isMainThread } from 'node:worker_threads'
 import { interceptSyscalls, type SyscallHook } from '@kpng/ebpf/testing'
-import koffi from 'koffi'
+import { Mapping } from '../ebpf/sys/mapping.ts'
 
 /** One map and one kind of call. */
 export interface CountedOperation {
@@ -35,9 +35,6 @@ const batchCalls: Readonly<Record<number, string>> = {
 const elementFd = 0
 const batchCount = 32
 const batchFd = 36
-
-const mapShared = 1
-const protWrite = 2
 
 interface Shape {
   readonly id: number
@@ -75,8 +72,7 @@ function shapeOf(fd: number): Shape | undefined {
   return Number.isNaN(shape.id) ? undefined : shape
 }
 
-/** Counts calls of bpf(2), and tells of maps that come into memory. */
-function countCalls(counted: Counted, mapped: (id: number, length: number) => void): void {
+function countCalls(counted: Counted): void {
   const shapes = new Map<number, Shape | undefined>()
   const shape = (fd: number): Shape | undefined => {
     if (!shapes.has(fd)) shapes.set(fd, shapeOf(fd))
@@ -89,10 +85,6 @@ function countCalls(counted: Counted, mapped: (id: number, length: number) => vo
   }
   const hook: SyscallHook = (name, args) => {
     if (name === 'close') shapes.delete(Number(args[0]))
-    if (name === 'mmap' && args[3] === mapShared && (Number(args[2]) & protWrite) !== 0) {
-      const id = shape(Number(args[4]))?.id
-      if (id !== undefined) mapped(id, Number(args[1]))
-    }
     if (name !== 'bpf' || !(args[1] instanceof Uint8Array)) return undefined
     const command = Number(args[0])
     const attr = new DataView(args[1].buffer, args[1].byteOffset)
@@ -110,6 +102,27 @@ type Setter = (this: DataView, offset: number, value: never, littleEndian?: bool
 const setters: Readonly<Record<string, number>> = {
   ...{ setUint8: 1, setInt8: 1, setUint16: 2, setInt16: 2 },
   ...{ setUint32: 4, setInt32: 4, setBigUint64: 8, setBigInt64: 8 },
+}
+
+/** Of each buffer that is a map's memory the map's id, from now on. */
+function watchMappings(): (buffer: ArrayBufferLike) => number | undefined {
+  const ofMapping = new WeakMap<Mapping, number>()
+  const ofBuffer = new WeakMap<ArrayBufferLike, number>()
+  const { ofFd } = Mapping
+  const { view } = Mapping.prototype
+  Mapping.ofFd = (fd, length, options) => {
+    const mapping = ofFd.call(Mapping, fd, length, options)
+    const id = shapeOf(fd.number)?.id
+    if (id !== undefined && options.writable) ofMapping.set(mapping, id)
+    return mapping
+  }
+  Mapping.prototype.view = function (...args) {
+    const bytes = view.apply(this, args)
+    const id = ofMapping.get(this)
+    if (id !== undefined) ofBuffer.set(bytes.buffer, id)
+    return bytes
+  }
+  return buffer => ofBuffer.get(buffer)
 }
 
 /** Counts what is stored in memory: codecs write through DataView, flips through Atomics. */
@@ -137,21 +150,8 @@ const path = process.env.KPNG_BENCH_OPERATIONS
 // Threads load it, too.
 if (path !== undefined && isMainThread) {
   const counted = new Counted()
-  const mapOfBuffer = new WeakMap<ArrayBufferLike, number>()
-  /** Of the mapping just made: what is viewed next, with this length, is its memory. */
-  let fresh: { id: number; length: number } | undefined
-  countCalls(counted, (id, length) => {
-    fresh = { id, length }
-  })
-  const view = koffi.view.bind(koffi)
-  const noting: typeof koffi.view = (address, length) => {
-    const buffer = view(address, length)
-    if (fresh?.length === length) mapOfBuffer.set(buffer, fresh.id)
-    fresh = undefined
-    return buffer
-  }
-  Object.assign(koffi, { view: noting })
-  countStores(counted, buffer => mapOfBuffer.get(buffer))
+  countCalls(counted)
+  countStores(counted, watchMappings())
   process.on('SIGUSR2', () => {
     writeFileSync(`${path}.part`, JSON.stringify(counted.take()))
     renameSync(`${path}.part`, path)

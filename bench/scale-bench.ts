@@ -186,6 +186,13 @@ async function countOperations(host: TestHost, options: ScaleOptions) {
     await agent.sync()
   }
   const changed = await take()
+  // Otherwise what counts is not in the way of what it counts.
+  for (const [what, kind] of [
+    [cold, 'update batch'],
+    [cold, 'memory'],
+    [changed, 'store64'],
+  ] as const)
+    if (!what.some(it => it.kind === kind && it.bytes > 0)) throw new Error(`no ${kind} was counted`)
   return { cold: perMap(cold, maps, 1), eachChange: perMap(changed, maps, options.changes) }
 }
 
