@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Pace } from './pace.ts'
+import { busy } from './testing/busy.ts'
 
 test('a burst of requests is one run at once and one run after the pause', async () => {
   let runs = 0
@@ -17,18 +18,31 @@ test('a burst of requests is one run at once and one run after the pause', async
 })
 
 test('work that takes long is done more rarely', async () => {
-  let runs = 0
-  const busy = (): void => {
-    runs++
-    const end = performance.now() + 20
-    while (performance.now() < end);
+  const runs: number[] = []
+  const work = (): void => {
+    busy(20)
+    runs.push(performance.now())
   }
-  using pace = new Pace(busy, { minIntervalMs: 1, pause: 20 })
-  for (let round = 0; round < 30; round++) {
+  using pace = new Pace(work, { minIntervalMs: 1, pause: 10 })
+  while (runs.length < 2) {
     pace.request()
     await sleep(5)
   }
-  assert.equal(runs, 1, 'a run of 20 ms is followed by a pause of 400')
+  const [first = 0, second = 0] = runs
+  assert.ok(second - first >= 200, `20 ms are followed by a pause of 200, not ${second - first}`)
+})
+
+test('waiting is no work', async () => {
+  let runs = 0
+  const work = async (): Promise<void> => {
+    await sleep(300)
+    runs++
+  }
+  using pace = new Pace(work, { minIntervalMs: 1, pause: 10 })
+  const startMs = performance.now()
+  for (; runs < 3; await sleep(5)) pace.request()
+  const tookMs = performance.now() - startMs
+  assert.ok(tookMs < 6_000, `three runs took ${tookMs} ms`)
 })
 
 test('a flush does what was asked for while a run was under way, and never two at once', async () => {

@@ -1,13 +1,14 @@
 export interface PaceOptions {
   /** From the end of one run to the next; at least. */
   readonly minIntervalMs: number
-  /** A run that takes long is followed by a pause so many times as long. Default 20: at most 5 % of the time. */
+  /** A run is followed by a pause so many times as long as the CPU time it took. Default 20: 5 % of a CPU at most. */
   readonly pause?: number
 }
 
 /**
  * Runs work whose cost grows with the cluster as often as it is asked for, but never for more than a small part of
- * the time: at once where all was quiet, else after a pause, once for all who asked meanwhile.
+ * a CPU: at once where all was quiet, else after a pause, once for all who asked meanwhile. What the process does
+ * between the steps of an asynchronous run counts with it; waiting for a CPU that others use does not.
  */
 export class Pace implements Disposable {
   readonly #work: () => void | Promise<void>
@@ -45,12 +46,12 @@ export class Pace implements Disposable {
 
   async #run(): Promise<void> {
     this.#asked = false
-    const startMs = performance.now()
+    const before = cpuMs()
     try {
       await this.#work()
     } finally {
-      const endMs = performance.now()
-      this.#notBeforeMs = endMs + Math.max(this.#minIntervalMs, (endMs - startMs) * this.#pause)
+      const pauseMs = (cpuMs() - before) * this.#pause
+      this.#notBeforeMs = performance.now() + Math.max(this.#minIntervalMs, pauseMs)
       this.#running = undefined
       if (this.#asked) this.request()
     }
@@ -60,4 +61,10 @@ export class Pace implements Disposable {
   [Symbol.dispose](): void {
     clearTimeout(this.#timer)
   }
+}
+
+/** Of all threads of the process. */
+function cpuMs(): number {
+  const { user, system } = process.cpuUsage()
+  return (user + system) / 1_000
 }

@@ -6,13 +6,16 @@ export interface ViewJournalOptions {
   readonly path: string
   /** The document in pieces, made when it is written. */
   readonly pieces: () => Iterable<string>
-  /** At least this long between two writes; longer where writing takes long. Default 1,000. */
+  /** At least this long between two writes; a hundred times the CPU time of a write where that is longer. Default 1,000. */
   readonly minIntervalMs?: number
   readonly onError: (reason: unknown) => void
 }
 
+/** 1 % of a CPU at most: only who asks about a dead agent reads it, and is told how old it is. */
+const pauseFactor = 100
+
 /**
- * Keeps view.json up to date: written after a change, at a bounded rate and for at most 5 % of the time, replaced by
+ * Keeps view.json up to date: written after a change, at a bounded rate and for at most 1 % of a CPU, replaced by
  * rename so that a reader sees the old document or the new. A failed write is reported and tried again with the next
  * change.
  */
@@ -22,7 +25,10 @@ export class ViewJournal implements AsyncDisposable {
 
   constructor(options: ViewJournalOptions) {
     this.#options = options
-    this.#pace = new Pace(() => this.#write(), { minIntervalMs: options.minIntervalMs ?? 1_000 })
+    this.#pace = new Pace(() => this.#write(), {
+      minIntervalMs: options.minIntervalMs ?? 1_000,
+      pause: pauseFactor,
+    })
   }
 
   /** Says that the view has changed. */
