@@ -64,3 +64,17 @@ test('a flush does what was asked for while a run was under way, and never two a
   await Promise.all([one, pace.flush()])
   assert.deepEqual(seen, ['begin first', 'end first', 'begin second', 'end second'])
 })
+
+test('what is more urgent goes first: a run keeps its distance from what asks for it', async () => {
+  let ranMs = 0
+  using pace = new Pace(
+    () => {
+      ranMs = performance.now()
+    },
+    { minIntervalMs: 1, delayMs: 50 },
+  )
+  const askedMs = performance.now()
+  for (pace.request(); ranMs === 0; await sleep(5));
+  // Timers may come a millisecond early.
+  assert.ok(ranMs - askedMs >= 49, `${ranMs - askedMs} ms`)
+})

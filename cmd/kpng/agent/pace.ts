@@ -3,17 +3,20 @@ export interface PaceOptions {
   readonly minIntervalMs: number
   /** A run is followed by a pause so many times as long as the CPU time it took. Default 20: 5 % of a CPU at most. */
   readonly pause?: number
+  /** From a request to the run, at least: what is more urgent goes first. Default 0. */
+  readonly delayMs?: number
 }
 
 /**
  * Runs work whose cost grows with the cluster as often as it is asked for, but never for more than a small part of
- * a CPU: at once where all was quiet, else after a pause, once for all who asked meanwhile. What the process does
+ * a CPU: soon where all was quiet, else after a pause, once for all who asked meanwhile. What the process does
  * between the steps of an asynchronous run counts with it; waiting for a CPU that others use does not.
  */
 export class Pace implements Disposable {
   readonly #work: () => void | Promise<void>
   readonly #minIntervalMs: number
   readonly #pause: number
+  readonly #delayMs: number
   #timer: NodeJS.Timeout | undefined
   #running: Promise<void> | undefined
   #asked = false
@@ -24,12 +27,13 @@ export class Pace implements Disposable {
     this.#work = work
     this.#minIntervalMs = options.minIntervalMs
     this.#pause = options.pause ?? 20
+    this.#delayMs = options.delayMs ?? 0
   }
 
   request(): void {
     this.#asked = true
     if (this.#timer !== undefined || this.#running !== undefined) return
-    const delayMs = Math.max(0, this.#notBeforeMs - performance.now())
+    const delayMs = Math.max(this.#delayMs, this.#notBeforeMs - performance.now())
     this.#timer = setTimeout(() => void this.flush(), delayMs)
     this.#timer.unref()
   }

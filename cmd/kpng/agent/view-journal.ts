@@ -13,6 +13,8 @@ export interface ViewJournalOptions {
 
 /** 1 % of a CPU at most: only who asks about a dead agent reads it, and is told how old it is. */
 const pauseFactor = 100
+/** A change is carried before it is written down. */
+const headStartMs = 30
 
 /**
  * Keeps view.json up to date: written after a change, at a bounded rate and for at most 1 % of a CPU, replaced by
@@ -28,6 +30,7 @@ export class ViewJournal implements AsyncDisposable {
     this.#pace = new Pace(() => this.#write(), {
       minIntervalMs: options.minIntervalMs ?? 1_000,
       pause: pauseFactor,
+      delayMs: headStartMs,
     })
   }
 
