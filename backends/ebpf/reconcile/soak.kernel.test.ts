@@ -5,8 +5,8 @@ import { soak, TIGHT, WIDE } from './testing/soak.ts'
 
 failOnLeakedFds()
 
-/** `make proof` runs 10,000 changes, here it is a part of them. */
-const changes = process.env.KPNG_PROOF === '1' ? 2_500 : 250
+/** `make proof` runs 100,000 changes, here it is a part of them. */
+const changes = process.env.KPNG_PROOF === '1' ? 25_000 : 250
 
 describe('the same in the kernel: its maps are the oracle’s, and its programs pick what they say', () => {
   for (const faults of [0, 0.1]) {
