@@ -85,7 +85,8 @@ async function forward(request: Http2ServerRequest): Promise<IncomingMessage> {
 
 async function relay(answer: IncomingMessage, response: Http2ServerResponse, here: Open): Promise<void> {
   for await (const piece of answer as AsyncIterable<Buffer>) {
-    if (answer.statusCode === 410 || piece.includes('"code":410')) counts.expired++
+    // The reason of such a Status is written the same in JSON and in protobuf.
+    if (answer.statusCode === 410 || piece.includes('Expired')) counts.expired++
     if (settings.delayMs > 0) await sleep(settings.delayMs)
     if (here.fault === 'mute') continue
     if (here.fault === 'none') response.write(piece)

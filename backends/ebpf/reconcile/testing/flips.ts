@@ -29,7 +29,7 @@ export interface Seen {
 }
 
 /** Epochs in which the lists are empty. */
-export const isEmptyEpoch = (epoch: number): boolean => epoch % 16 === 0
+const isEmptyEpoch = (epoch: number): boolean => epoch % 16 === 0
 
 /** An epoch's endpoints tell which it is: by their addresses. */
 export const endpointsOf = (epoch: number): string[] =>
