@@ -23,8 +23,6 @@ import { viewOptions } from './view-options.ts'
 
 /** Between two looks at the problems of all Services, at least. */
 const problemIntervalMs = 100
-/** A change is carried before all Services are looked at for what is wrong with them. */
-const headStartMs = 30
 const objectDirectory = join(import.meta.dirname, '../../../backends/ebpf/bpf/build')
 
 interface AgentOptions {
@@ -67,7 +65,7 @@ export class Agent implements AsyncDisposable {
           problemLog.update(problems, this.#source.notes?.())
           this.#events.problems(problems)
         },
-        { minIntervalMs: problemIntervalMs, pause: 100, delayMs: headStartMs },
+        { minIntervalMs: problemIntervalMs },
       ),
     )
     this.#events = resources.use(new AgentEvents({ nodeName: settings.nodeName, store: () => store, logger }))

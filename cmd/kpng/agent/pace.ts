@@ -1,9 +1,9 @@
 export interface PaceOptions {
   /** From the end of one run to the next; at least. */
   readonly minIntervalMs: number
-  /** A run is followed by a pause so many times as long as the CPU time it took. Default 20: 5 % of a CPU at most. */
+  /** A run is followed by a pause so many times as long as the CPU time it took. Default 100: 1 % of a CPU at most. */
   readonly pause?: number
-  /** From a request to the run, at least: what is more urgent goes first. Default 0. */
+  /** From a request to the run, at least: a change is carried before anything else is made of it. Default 30. */
   readonly delayMs?: number
 }
 
@@ -26,8 +26,8 @@ export class Pace implements Disposable {
   constructor(work: () => void | Promise<void>, options: PaceOptions) {
     this.#work = work
     this.#minIntervalMs = options.minIntervalMs
-    this.#pause = options.pause ?? 20
-    this.#delayMs = options.delayMs ?? 0
+    this.#pause = options.pause ?? 100
+    this.#delayMs = options.delayMs ?? 30
   }
 
   request(): void {

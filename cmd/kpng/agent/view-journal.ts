@@ -11,15 +11,10 @@ export interface ViewJournalOptions {
   readonly onError: (reason: unknown) => void
 }
 
-/** 1 % of a CPU at most: only who asks about a dead agent reads it, and is told how old it is. */
-const pauseFactor = 100
-/** A change is carried before it is written down. */
-const headStartMs = 30
-
 /**
  * Keeps view.json up to date: written after a change, at a bounded rate and for at most 1 % of a CPU, replaced by
  * rename so that a reader sees the old document or the new. A failed write is reported and tried again with the next
- * change.
+ * change. Only who asks about a dead agent reads it, and is told how old it is.
  */
 export class ViewJournal implements AsyncDisposable {
   readonly #options: ViewJournalOptions
@@ -27,11 +22,7 @@ export class ViewJournal implements AsyncDisposable {
 
   constructor(options: ViewJournalOptions) {
     this.#options = options
-    this.#pace = new Pace(() => this.#write(), {
-      minIntervalMs: options.minIntervalMs ?? 1_000,
-      pause: pauseFactor,
-      delayMs: headStartMs,
-    })
+    this.#pace = new Pace(() => this.#write(), { minIntervalMs: options.minIntervalMs ?? 1_000 })
   }
 
   /** Says that the view has changed. */
