@@ -1,9 +1,8 @@
-import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { type BpfMap, EbpfError, moveCounts, openPinnedMap, unpin } from '@kpng/ebpf'
 import { openPin } from './generation.ts'
 import { type CountMap, countMaps, type MapLayouts, type PinnedMap } from './map-set.ts'
-import { countPath } from './pin-paths.ts'
+import { countPath, namesIn } from './pin-paths.ts'
 
 export interface Counters {
   /** Those that are counted on in. */
@@ -89,12 +88,3 @@ export class OldCounts implements Disposable {
 }
 
 const nameOf = (map: BpfMap): string => `${prefix}${map.info.id}`
-
-function namesIn(directory: string): string[] {
-  try {
-    return readdirSync(directory)
-  } catch (reason) {
-    if (reason instanceof Error && 'code' in reason && reason.code === 'ENOENT') return []
-    throw reason
-  }
-}

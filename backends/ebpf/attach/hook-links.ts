@@ -1,11 +1,10 @@
-import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { KpngError } from '@kpng/api'
 import { attachCgroup, cgroupId, type Link, type Program, queryCgroup, unpin } from '@kpng/ebpf'
 import { type Hook, wantedHooks } from './hooks.ts'
 import { openLink } from './links.ts'
 import type { MapLayouts } from './map-set.ts'
-import { linkPath } from './pin-paths.ts'
+import { linkPath, namesIn } from './pin-paths.ts'
 import { findProgram } from './program-owner.ts'
 
 export interface HookLinksOptions {
@@ -159,13 +158,4 @@ export class HookLinks implements Disposable {
 function attachedTo(link: Link): bigint | undefined {
   const info = link.info()
   return info.kind === 'cgroup' && info.cgroupId !== 0n ? info.cgroupId : undefined
-}
-
-function namesIn(directory: string): string[] {
-  try {
-    return readdirSync(directory)
-  } catch (reason) {
-    if (reason instanceof Error && 'code' in reason && reason.code === 'ENOENT') return []
-    throw reason
-  }
 }

@@ -1,4 +1,4 @@
-import { readdirSync, rmSync } from 'node:fs'
+import { type Dirent, readdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { KpngError } from '@kpng/api'
 
@@ -15,18 +15,25 @@ export const livingPath = (instance: string): string => join(instancePath(instan
 export const countPath = (instance: string): string => join(instancePath(instance), 'count')
 export const linkPath = (instance: string): string => join(instancePath(instance), 'link')
 
-function directoriesIn(path: string): string[] {
+/** None where there is no such directory. Throws KpngError. */
+function entriesIn(path: string): Dirent[] {
   try {
     return readdirSync(path, { withFileTypes: true })
-      .filter(entry => entry.isDirectory())
-      .map(entry => entry.name)
-      .sort()
   } catch (reason) {
     if (reason instanceof Error && 'code' in reason && reason.code === 'ENOENT') return []
     // Not "nothing is there": who may not look would be told so.
     throw KpngError.from(reason, 'io', 'looking for pins (root is needed)')
   }
 }
+
+/** Names of what is pinned in a directory. */
+export const namesIn = (path: string): string[] => entriesIn(path).map(entry => entry.name)
+
+const directoriesIn = (path: string): string[] =>
+  entriesIn(path)
+    .filter(entry => entry.isDirectory())
+    .map(entry => entry.name)
+    .sort()
 
 /** Instances that have something pinned, sorted. */
 export const pinnedInstances = (): string[] => directoriesIn(pinRoot).map(name => name.replaceAll('_', '.'))
