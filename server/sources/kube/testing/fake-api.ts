@@ -88,7 +88,7 @@ export const answer = (
   headers: Readonly<Record<string, string>> = {},
 ): FakeAnswer => {
   const held = new FakeBody()
-  held.write(typeof body === 'string' ? body : JSON.stringify(body))
+  held.write(typeof body === 'string' || body instanceof Uint8Array ? body : JSON.stringify(body))
   held.end()
   return { status, headers, body: held }
 }
@@ -231,10 +231,8 @@ export class FakeApi {
     if (more) this.#snapshots.set(`${kind} ${version}`, all)
     const items = all.slice(Number(from), to).map(({ kind: _, ...rest }) => rest)
     const metadata = { resourceVersion: version, ...(more && { continue: `${version}:${to}` }) }
-    const body = new FakeBody()
-    body.write(encode.object({ kind: `${kind}List`, metadata, items } as unknown as KubeJson))
-    body.end()
-    return { status: 200, headers: { 'content-type': encode.type }, body }
+    const list = encode.object({ kind: `${kind}List`, metadata, items } as unknown as KubeJson)
+    return answer(200, list, { 'content-type': encode.type })
   }
 
   #watchFrom(kind: string, query: URLSearchParams, streamed: boolean, encode: FakeEncoding): FakeAnswer {
