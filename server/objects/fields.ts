@@ -6,9 +6,6 @@ export type FieldPath = readonly (string | number)[]
 /** Told once about each field that could not be used. */
 export type Report = (path: FieldPath, message: string) => void
 
-/** Gives equal texts the same string, and one that does not keep the whole file in memory. */
-export type Intern = (text: string) => string
-
 /**
  * The same text as a string of its own: one that was sliced out of a file keeps all of the file's text alive. Below
  * 13 characters V8's slices are copies anyway.
@@ -33,22 +30,8 @@ export function formatPath(path: FieldPath): string {
 
 export interface ReadContext {
   readonly report: Report
-  readonly intern: Intern
   /** A text that no other object is likely to have, as one that may be kept. */
   readonly own: (text: string) => string
-}
-
-/** A table of strings that many objects share. Bounded: with more than maxEntries it starts anew. */
-export function internTable(maxEntries = 1 << 14): Intern {
-  const table = new Map<string, string>()
-  return text => {
-    const known = table.get(text)
-    if (known !== undefined) return known
-    const own = ownText(text)
-    if (table.size >= maxEntries) table.clear()
-    table.set(own, own)
-    return own
-  }
 }
 
 /**
@@ -93,19 +76,21 @@ export class Fields {
 
   /** A text that many objects share, or one to look at only. */
   string(field: string): string | undefined {
-    const text = this.#text(field)
-    return text === undefined ? undefined : this.#context.intern(text)
+    const value = this.#get(field)
+    if (value === undefined || typeof value === 'string') return value
+    this.report(`must be a string, is ${show(value)}: ignored`, field)
+    return undefined
   }
 
   /** A text that no other object is likely to have. */
   ownString(field: string): string | undefined {
-    const text = this.#text(field)
+    const text = this.string(field)
     return text === undefined ? undefined : this.#context.own(text)
   }
 
   /** Whether a field is this text. */
   is(field: string, text: string): boolean {
-    return this.#text(field) === text
+    return this.string(field) === text
   }
 
   /** The text in a list at an index, to be looked at, not to be kept; undefined where there is none. */
@@ -176,16 +161,9 @@ export class Fields {
     for (const field of Object.keys(this.#json)) {
       if (!field.startsWith(prefix)) continue
       const value = this.string(field)
-      if (value !== undefined) found[this.#context.intern(field)] = value
+      if (value !== undefined) found[field] = value
     }
     return found
-  }
-
-  #text(field: string): string | undefined {
-    const value = this.#get(field)
-    if (value === undefined || typeof value === 'string') return value
-    this.report(`must be a string, is ${show(value)}: ignored`, field)
-    return undefined
   }
 
   #list(field: string): readonly unknown[] {

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { canonicalIP } from '@kpng/api'
 import fc from 'fast-check'
-import { type FieldPath, internTable, isRecord } from './fields.ts'
+import { type FieldPath, isRecord } from './fields.ts'
 import { identity, junk, mutate, mutation } from './mutate-json.ts'
 import { type ReadResult, readObject } from './read.ts'
 import type { KubeObject } from './types.ts'
@@ -132,7 +132,7 @@ interface Reading {
 function read(value: unknown): Reading {
   const complaints: { path: FieldPath; message: string }[] = []
   const report = (path: FieldPath, message: string) => complaints.push({ path, message })
-  const result = readObject(value, { report, intern: internTable(), own: text => text })
+  const result = readObject(value, { report, own: text => text })
   return { result, complaints }
 }
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
-import { formatPath, internTable, ownText } from './fields.ts'
+import { formatPath, ownText } from './fields.ts'
 import { readObject } from './read.ts'
 import type { EndpointSlice, KubeObject, Node, Service, ServiceCIDR } from './types.ts'
 
@@ -10,7 +10,6 @@ function read(value: unknown): { object: KubeObject | undefined; problems: strin
   const problems: string[] = []
   const result = readObject(value, {
     report: (path, message) => problems.push(`${formatPath(path)}: ${message}`),
-    intern: internTable(),
     own: ownText,
   })
   return { object: result.outcome === 'object' ? result.object : undefined, problems }
@@ -96,7 +95,7 @@ describe('identity', () => {
   })
 
   it('another kind, or a Service of another API group, is no concern of ours', () => {
-    const context = { report: () => assert.fail(), intern: internTable(), own: ownText }
+    const context = { report: () => assert.fail(), own: ownText }
     for (const apiVersion of ['serving.knative.dev/v1', '']) {
       const result = readObject({ apiVersion, kind: 'Service', metadata: { name: 'a' } }, context)
       assert.deepEqual(result, { outcome: 'unknown-kind', type: { apiVersion, kind: 'Service' } })
@@ -656,7 +655,6 @@ describe('anything at all', () => {
           value,
           {
             report: path => assert.ok(path.every(step => typeof step === 'string' || step >= 0)),
-            intern: internTable(),
             own: ownText,
           },
           meta,

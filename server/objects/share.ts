@@ -1,11 +1,27 @@
 /** One string or list in memory where many objects say the same: a cluster has few nodes, zones and port lists. */
-import { type Intern, internTable } from './fields.ts'
+import { ownText } from './fields.ts'
 import type { Endpoint, EndpointSlice, KubeObject, Service } from './types.ts'
 
 type Writable<T> = { -readonly [K in keyof T]: T[K] }
 
 /** Bound on the lists remembered; beyond it remembering starts anew. */
 const MAX_LISTS = 4_096
+
+/** Gives equal texts the same string, and one that does not keep the whole file in memory. */
+type Intern = (text: string) => string
+
+/** A table of strings that many objects share. Bounded: with more than maxEntries it starts anew. */
+function internTable(maxEntries = 1 << 14): Intern {
+  const table = new Map<string, string>()
+  return text => {
+    const known = table.get(text)
+    if (known !== undefined) return known
+    const own = ownText(text)
+    if (table.size >= maxEntries) table.clear()
+    table.set(own, own)
+    return own
+  }
+}
 
 export class Sharing {
   readonly #text: Intern = internTable()

@@ -75,7 +75,7 @@ export function readManifest(text: string, file: string, known: KnownFingerprint
       const offset = () => locator.locate(place.range, [...place.path, ...path])
       add(offset, formatPath(path), describe(entry) + message)
     }
-    const result = readObject(entry.value, { report, intern: text => text, own: ownText }, entry.type)
+    const result = readObject(entry.value, { report, own: ownText }, entry.type)
     if (result.outcome === 'ignored') {
       if (reported) rejected++
       return

@@ -2,7 +2,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { internTable } from '../../objects/fields.ts'
 import { identity, junk, type Mutation, mutate, mutation } from '../../objects/mutate-json.ts'
 import { readObject } from '../../objects/read.ts'
 import type { KubeObject } from '../../objects/types.ts'
@@ -281,7 +280,7 @@ function stored({ store }: Subject, names: readonly string[]): Record<string, un
 /** What is to be read of what the server has, by kind and name. */
 function wanted(objects: Iterable<KubeJson>): Record<string, unknown> {
   const read = (value: KubeJson): readonly KubeObject[] => {
-    const context = { report: () => {}, intern: internTable(), own: (text: string) => text }
+    const context = { report: () => {}, own: (text: string) => text }
     const result = readObject(value, context)
     return result.outcome === 'object' ? [result.object] : []
   }

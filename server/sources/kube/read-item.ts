@@ -1,5 +1,5 @@
 import type { Problem } from '@kpng/api'
-import { formatPath, type Intern, isRecord } from '../../objects/fields.ts'
+import { formatPath, isRecord } from '../../objects/fields.ts'
 import { readObject } from '../../objects/read.ts'
 import type { KubeObject } from '../../objects/types.ts'
 import type { ObjectRef } from '../../store/store.ts'
@@ -25,7 +25,6 @@ export const refKey = (ref: ObjectRef): string => `${ref.kind}/${ref.namespace ?
 export function readItem(
   value: unknown,
   resource: Resource,
-  intern: Intern,
   adjust: (object: KubeObject) => KubeObject,
 ): Item {
   const ref = readRef(value, resource)
@@ -35,7 +34,6 @@ export function readItem(
   const result = readObject(
     value,
     {
-      intern,
       own: text => text,
       report: (path, message) => problems.push({ where, field: formatPath(path), message }),
     },

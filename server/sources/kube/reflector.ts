@@ -1,5 +1,4 @@
 import type { Clock } from '@kpng/api'
-import { type Intern, internTable } from '../../objects/fields.ts'
 import { Sharing } from '../../objects/share.ts'
 import type { KubeObject } from '../../objects/types.ts'
 import type { ObjectRef } from '../../store/store.ts'
@@ -50,7 +49,6 @@ const UNTOLD: readonly ApiFailureCode[] = ['broken', 'silent']
 export class Reflector implements AsyncDisposable {
   readonly #options: ReflectorOptions
   readonly #backoff: Backoff
-  readonly #intern: Intern = internTable()
   readonly #sharing = new Sharing()
   /** Where a watch goes on; undefined: a list is needed. */
   #version: string | undefined
@@ -221,7 +219,7 @@ export class Reflector implements AsyncDisposable {
   }
 
   #read(object: unknown): Item {
-    const item = readItem(object, this.#options.resource, this.#intern, this.#options.adjust)
+    const item = readItem(object, this.#options.resource, this.#options.adjust)
     if (item.object !== undefined) this.#sharing.share(item.object)
     return item
   }
