@@ -1,11 +1,11 @@
 import { mkdirSync } from 'node:fs'
-import { cpus } from 'node:os'
 import { join } from 'node:path'
 import { AttachType, attachCgroup, loadObject } from '@kpng/ebpf'
 import { TestHost } from '../test/e2e/agent.ts'
 import { endpointSlice, node, service, serviceCIDR } from '../test/e2e/manifests.ts'
 import { Compiled } from './compile.ts'
 import type { Series } from './percentiles.ts'
+import { pinned } from './pinned.ts'
 import { programTimes } from './program-times.ts'
 import { type Report, ratio } from './report.ts'
 
@@ -25,9 +25,6 @@ const cluster = (services: number): unknown[] => [
     ]
   }).flat(),
 ]
-
-/** Whether client and server share a processor makes a third of the time: it is chosen here, not by the scheduler. */
-const pinned = (processor: number): string[] => ['taskset', '-c', `${Math.min(processor, cpus().length - 1)}`]
 
 const noRecord = ['--socket-record', 'udp']
 

@@ -1,7 +1,8 @@
 import { ControlPlane } from '@kpng/lab'
 import { kubeProxyProgram } from './kube/binaries.ts'
-import type { ConnectOptions, Percentiles } from './kube/connect-main.ts'
+import type { ConnectOptions } from './kube/connect-main.ts'
 import { accessOf, runInNetns } from './kube/in-netns.ts'
+import type { Series } from './percentiles.ts'
 import { type Report, ratio } from './report.ts'
 
 export interface ConnectComparedOptions {
@@ -18,7 +19,7 @@ export async function connectCompared(options: ConnectComparedOptions): Promise<
   const kubeProxy = kubeProxyProgram()
   await using plane = await ControlPlane.start()
   const connect: ConnectOptions = { ...(await accessOf(plane)), ...options, kubeProxy }
-  const connects = await runInNetns<Record<string, Percentiles>>('connect-main.ts', plane.netns, connect)
+  const connects = await runInNetns<Series>('connect-main.ts', plane.netns, connect)
   const p50 = (name: string): number => connects[name]?.p50_ns ?? Number.NaN
   const toDirect = (name: string): number => ratio(p50(name), p50('direct_alone'))
   return {

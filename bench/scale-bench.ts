@@ -2,12 +2,14 @@ import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { TestHost } from '../test/e2e/agent.ts'
+import { endProcess, hasEnded } from '../test/e2e/end-process.ts'
 import { kpngPath } from '../test/e2e/lab.ts'
 import { postJson } from '../test/e2e/unix-http.ts'
 import type { Stall } from './kube/stalls-main.ts'
 import { cpuSeconds, memory } from './kube/usage.ts'
 import { type MapMemory, mapMemory, programMemory } from './map-memory.ts'
 import type { CountedOperation } from './map-operations-main.ts'
+import { percentile } from './percentiles.ts'
 import { type Report, ratio } from './report.ts'
 import { ScaleCluster } from './scale-cluster.ts'
 
@@ -16,12 +18,6 @@ export interface ScaleOptions {
   /** Of each Service. */
   readonly endpoints: number
   readonly changes: number
-}
-
-const percentile = (values: readonly number[], share: number): number => {
-  const sorted = [...values].sort((a, b) => a - b)
-  const value = sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? Number.NaN
-  return Math.round(value * 100) / 100
 }
 
 /** An agent on the cluster's files, with a preload of ours; ended by dispose. */
@@ -56,13 +52,10 @@ class ScaleAgent implements AsyncDisposable {
       log += piece.toString()
     })
     const agent = new ScaleAgent(instance, child.pid ?? 0, async () => {
-      if (child.exitCode !== null || child.signalCode !== null) return
-      const gone = new Promise(resolve => child.once('exit', resolve))
-      child.kill('SIGTERM')
-      await gone
+      await endProcess(child)
     })
     try {
-      await agent.#untilAnswers(() => child.exitCode === null)
+      await agent.#untilAnswers(() => !hasEnded(child))
       return agent
     } catch (cause) {
       await agent.#stop()

@@ -1,6 +1,7 @@
 import { mkdirSync } from 'node:fs'
-import { cpus } from 'node:os'
 import { join } from 'node:path'
+import type { Series } from '../percentiles.ts'
+import { pinned } from '../pinned.ts'
 import type { ClusterSize } from './cluster.ts'
 import { endpointPort, node } from './cluster.ts'
 import type { PlaneAccess } from './in-netns.ts'
@@ -19,19 +20,9 @@ export interface ConnectOptions extends PlaneAccess {
   readonly kubeProxy: string
 }
 
-export interface Percentiles {
-  readonly n: number
-  readonly p50_ns: number
-  readonly p99_ns: number
-  readonly min_ns: number
-}
-
 const pod = '10.180.0.1'
 const serviceCIDR = '10.96.0.0/16'
 const runTimeoutMs = 600_000
-
-/** Whether client and server share a processor makes a third of the time: it is chosen here, not by the scheduler. */
-const pinned = (processor: number): string[] => ['taskset', '-c', `${Math.min(processor, cpus().length - 1)}`]
 
 /** The one Service that is connected to; gives its ClusterIP. */
 async function makeTarget({ api }: Room): Promise<string> {
@@ -50,14 +41,14 @@ async function makeTarget({ api }: Room): Promise<string> {
   return (made as { spec: { clusterIP: string } }).spec.clusterIP
 }
 
-async function measure(options: ConnectOptions, room: Room): Promise<Record<string, Percentiles>> {
+async function measure(options: ConnectOptions, room: Room): Promise<Series> {
   const { kubeconfig, services, kubeProxy: program } = options
-  const { api, made, directory, compile, say } = room
+  const { api, made, compiled, say } = room
   const size: ClusterSize = { services, endpoints: 2 }
   await loadCluster(api.send, size)
   const clusterIP = await makeTarget(room)
   say(`${services} Services are loaded`)
-  const sink = compile('sink')
+  const sink = compiled.program('sink')
   /** A node on which the pod answers at its loopback: there is nothing between client and server but the proxy. */
   const makeHost = async (nodeName: string): Promise<ProxyHost> => {
     const host = made.use(new ProxyHost(nodeName, [new URL(options.url).hostname, serviceCIDR]))
@@ -68,7 +59,7 @@ async function measure(options: ConnectOptions, room: Room): Promise<Record<stri
     await api.send('POST', '/api/v1/nodes', node(nodeName, host.address))
     return host
   }
-  const common = { kubeconfig, services, directory }
+  const common = { kubeconfig, services, directory: compiled.directory }
   const maxEndpoints = 131_072
   const alone = await makeHost('node-alone')
   const theirHost = await makeHost('node-kube-proxy')
@@ -77,7 +68,12 @@ async function measure(options: ConnectOptions, room: Room): Promise<Record<stri
   const none = join(alone.host.cgroup, 'none')
   mkdirSync(none)
   const theirs = made.use(
-    new KubeProxy(theirHost, { ...common, name: 'kube-proxy', program, nftWatch: compile('nft-watch') }),
+    new KubeProxy(theirHost, {
+      ...common,
+      name: 'kube-proxy',
+      program,
+      nftWatch: compiled.program('nft-watch'),
+    }),
   )
   const ours = made.use(new OurProxy(ourHost, { ...common, maxEndpoints }))
   const lean = made.use(
@@ -99,10 +95,16 @@ async function measure(options: ConnectOptions, room: Room): Promise<Record<stri
     target('direct_kpng_no_record', lean.cgroup, leanHost, 'pod'),
     target('service_kpng_no_record', lean.cgroup, leanHost, 'service'),
   ]
-  const command = [...pinned(0), compile('connect'), `${options.rounds}`, `${options.burst}`, ...targets]
+  const command = [
+    ...pinned(0),
+    compiled.program('connect'),
+    `${options.rounds}`,
+    `${options.burst}`,
+    ...targets,
+  ]
   const { exitCode, stdout, stderr } = await alone.host.run(command, none, runTimeoutMs)
   if (exitCode !== 0) throw new Error(stderr)
-  return JSON.parse(stdout) as Record<string, Percentiles>
+  return JSON.parse(stdout) as Series
 }
 
 await runMeasurement(measure)

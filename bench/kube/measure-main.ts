@@ -21,7 +21,7 @@ export interface MeasureOptions extends PlaneAccess {
 
 async function measure(options: MeasureOptions, room: Room): Promise<Record<string, unknown>> {
   const { size, work, kubeconfig, profileDirectory } = options
-  const { api, directory, say } = room
+  const { api, compiled, say } = room
   const { services } = size
   const started = performance.now()
   const clusterIPs = await loadCluster(api.send, size)
@@ -44,12 +44,12 @@ async function measure(options: MeasureOptions, room: Room): Promise<Record<stri
       await made.disposeAsync()
     }
   }
-  const common = { kubeconfig, services, directory }
+  const common = { kubeconfig, services, directory: compiled.directory }
   const maxEndpoints = services * size.endpoints
   await measured('node-kpng', host => new OurProxy(host, { ...common, maxEndpoints, profileDirectory }), work)
   const { kubeProxy: program } = options
   if (program === undefined) return results
-  const theirs = { ...common, program, nftWatch: room.compile('nft-watch') }
+  const theirs = { ...common, program, nftWatch: compiled.program('nft-watch') }
   const its = { ...work, singleChanges: options.kubeProxyChanges }
   await measured('node-kube-proxy', host => new KubeProxy(host, { ...theirs, name: 'kube-proxy' }), its)
   await measured(

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import { percentile } from '../percentiles.ts'
 import type { ChangeTimes, ClusterChanges } from './changes.ts'
 import type { MeasuredProxy } from './proxy.ts'
 import type { Stall } from './stalls-main.ts'
@@ -75,11 +76,6 @@ const seconds = (ns: bigint): number => round(Number(ns) / 1e9)
 const duration = (phases: readonly Phase[]): { seconds: number } => {
   const last = phases.at(-1)
   return { seconds: last === undefined ? 0 : seconds(last.endNs - last.beginNs) }
-}
-
-const percentile = (values: readonly number[], share: number): number => {
-  const sorted = values.toSorted((a, b) => a - b)
-  return round(sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? Number.NaN)
 }
 
 const quantiles = (values: readonly number[]) => ({

@@ -1,18 +1,15 @@
-import { execFileSync } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { readFileSync } from 'node:fs'
+import { Compiled } from '../compile.ts'
 import { Api } from './api.ts'
 import type { PlaneAccess } from './in-netns.ts'
 
 /** What a measurement needs and what is gone after it, however it ends. */
 export interface Room {
-  readonly directory: string
   readonly api: Api
   /** For what must not be left behind. */
   readonly made: AsyncDisposableStack
-  /** Compiles bench/NAME.c and gives the path. */
-  compile(name: string): string
+  /** Programs, in a directory that is for other files, too. */
+  readonly compiled: Compiled
   /** For who waits. */
   say(text: string): void
 }
@@ -34,8 +31,7 @@ export async function runMeasurement<Options extends PlaneAccess>(
   }
   for (const signal of ['SIGTERM', 'SIGINT'] as const)
     process.once(signal, () => void clear().finally(() => process.exit(1)))
-  const directory = mkdtempSync(join(tmpdir(), 'kpng-bench-'))
-  made.defer(() => rmSync(directory, { recursive: true, force: true }))
+  const compiled = made.use(new Compiled())
   try {
     const api = made.use(
       new Api({
@@ -45,13 +41,8 @@ export async function runMeasurement<Options extends PlaneAccess>(
         key: readFileSync(options.key, 'utf8'),
       }),
     )
-    const compile = (name: string): string => {
-      const out = join(directory, name)
-      execFileSync('gcc', ['-O2', '-Wall', '-o', out, join(import.meta.dirname, `../${name}.c`)])
-      return out
-    }
     const say = (text: string): void => void process.stderr.write(`${text}\n`)
-    const results = await measure(options, { directory, api, made, compile, say })
+    const results = await measure(options, { compiled, api, made, say })
     process.stdout.write(`${JSON.stringify(results)}\n`)
   } finally {
     await clear()
