@@ -102,6 +102,28 @@ describe('stale UDP flows', () => {
     assert.match(agent.problems().join(), /1 stale sockets could not be destroyed/)
   })
 
+  it('are tried for as long as the kernel fails, and no sync waits for more than five such passes', async () => {
+    using agent = new Harness()
+    await agent.apply(dns(['10.1.0.1:53']))
+    const dead = { id: idOf(agent, '10.1.0.1:53'), generation: 1 }
+    let calls = 0
+    const { destroyStale } = agent.kernel
+    agent.kernel.destroyStale = async () => {
+      calls++
+      throw new Error('no memory for an iterator')
+    }
+    await agent.apply(dns([]))
+    assert.equal(calls, 5)
+    assert.match(agent.problems().join(), /no memory for an iterator/)
+    await agent.clock.pass(600_000)
+    assert(calls > 10 && calls < 100, `${calls} passes in ten minutes`)
+    agent.kernel.destroyStale = destroyStale
+    await agent.clock.pass(600_000)
+    assert.deepEqual(agent.kernel.destroyed, [dead, dead])
+    assert.equal(agent.reconciler.status().counters.staleBackendsGivenUp, 0)
+    assert.deepEqual(agent.problems(), [])
+  })
+
   it('are found again by an agent that adopts', async () => {
     using agent = new Harness()
     await agent.apply(dns(['10.1.0.1:53', '10.1.0.2:53']))

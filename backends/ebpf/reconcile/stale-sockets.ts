@@ -5,7 +5,9 @@ import type { DeadBackend, ReconcilerHooks } from './hooks.ts'
 /** So many backends are looked for in one pass: the map `dead` holds more. */
 const MAX_BATCH = 1024
 /** Sockets that resist so often are given up: nothing reaches a namespace that only a descriptor holds. */
-const MAX_ATTEMPTS = 5
+const MAX_RESISTED = 5
+/** A sync is not kept waiting by more passes that failed; they go on, for flows are not left where nothing serves. */
+const MAX_AWAITED = 5
 
 /**
  * A connect() that a hook has sent to the backend ends after the hook, and when it is preempted in between after
@@ -14,9 +16,12 @@ const MAX_ATTEMPTS = 5
 const SECOND_LOOK_MS = 100
 
 interface Dead extends DeadBackend {
-  /** Of the sync that made it dead. */
-  readonly revision: number
+  /** Of the sync that made it dead; Infinity when none waits for it. */
+  revision: number
+  /** Passes that could not be made, by an error of the kernel. */
   attempts: number
+  /** Passes that left a socket of the batch. */
+  resisted: number
   readonly second: boolean
 }
 
@@ -63,23 +68,20 @@ export class StaleSockets {
   add(dead: DeadBackend, revision: number): void {
     const { id, generation } = dead
     if (this.#options.serves(dead)) return
-    this.#queue.set(id, { id, generation, revision, attempts: 0, second: false })
+    this.#enqueue({ id, generation }, revision, false)
     void this.#run()
+  }
+
+  #enqueue({ id, generation }: DeadBackend, revision: number, second: boolean): void {
+    this.#queue.set(id, { id, generation, revision, second, attempts: 0, resisted: 0 })
   }
 
   /** Nobody waits for it; those that serve again by then are left alone. */
   #lookAgain(batch: readonly Dead[]): void {
     const timer = this.#options.clock.after(SECOND_LOOK_MS, () => {
       this.#secondLooks.delete(timer)
-      for (const { id, generation } of batch)
-        if (!this.#queue.has(id))
-          this.#queue.set(id, {
-            id,
-            generation,
-            revision: Number.POSITIVE_INFINITY,
-            attempts: 0,
-            second: true,
-          })
+      for (const dead of batch)
+        if (!this.#queue.has(dead.id)) this.#enqueue(dead, Number.POSITIVE_INFINITY, true)
       void this.#run()
     })
     this.#secondLooks.add(timer)
@@ -105,7 +107,7 @@ export class StaleSockets {
     }
     this.#running = false
     if (!failed || this.#closed) return
-    const attempts = Math.max(0, ...[...this.#queue.values()].map(dead => dead.attempts))
+    const attempts = Math.max(0, ...[...this.#queue.values()].map(dead => dead.attempts + dead.resisted))
     const { clock, backoff, random } = this.#options
     this.#retryTimer = clock.after(backoffMs(attempts, backoff, random), () => {
       this.#retryTimer = undefined
@@ -115,27 +117,32 @@ export class StaleSockets {
 
   /** false when it must be tried again. */
   async #destroy(batch: readonly Dead[]): Promise<boolean> {
-    let clean = false
+    let outcome: 'clean' | 'resisted' | 'failed'
     try {
       const result = await this.#options.destroyStale(batch.map(({ id, generation }) => ({ id, generation })))
       this.destroyed += result.destroyed
-      clean = result.failed === 0
-      this.failure = clean ? undefined : new Error(`${result.failed} stale sockets could not be destroyed`)
+      outcome = result.failed === 0 ? 'clean' : 'resisted'
+      this.failure =
+        outcome === 'clean' ? undefined : new Error(`${result.failed} stale sockets could not be destroyed`)
     } catch (error) {
+      outcome = 'failed'
       this.failure = error
     }
-    let waiting = false
-    const first = batch.filter(dead => clean && !dead.second)
+    const first = batch.filter(dead => outcome === 'clean' && !dead.second)
     if (first.length > 0) this.#lookAgain(first)
+    let waiting = false
     for (const dead of batch) {
       // Dead once more in the meantime: that one has a pass of its own coming.
       if (this.#queue.get(dead.id) !== dead) continue
-      if (!clean && ++dead.attempts < MAX_ATTEMPTS) {
+      if (outcome === 'failed') {
+        if (++dead.attempts >= MAX_AWAITED) dead.revision = Number.POSITIVE_INFINITY
         waiting = true
-        continue
+      } else if (outcome === 'resisted' && ++dead.resisted < MAX_RESISTED) {
+        waiting = true
+      } else {
+        if (outcome === 'resisted') this.givenUp++
+        this.#queue.delete(dead.id)
       }
-      if (!clean) this.givenUp++
-      this.#queue.delete(dead.id)
     }
     return !waiting
   }

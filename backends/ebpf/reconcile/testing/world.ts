@@ -173,7 +173,17 @@ export class World {
 
   async settle(): Promise<void> {
     await this.clock.until(this.#reconciler.settled())
+    await this.#untilNoFlowIsStale()
     if (this.#failure !== undefined) throw this.#failure
+  }
+
+  /** A sync does not wait for passes over stale sockets that go on failing; they go on until one succeeds. */
+  async #untilNoFlowIsStale(): Promise<void> {
+    const endMs = this.clock.nowMs() + 600_000
+    while (this.status().problems.some(({ field }) => field === 'stale sockets')) {
+      assert(this.clock.nowMs() < endMs, 'stale sockets are not looked for again')
+      await this.clock.pass(1_000)
+    }
   }
 
   releaseIds(): void {
