@@ -77,6 +77,8 @@ export class Reconciler implements ViewSink {
   #limboUrged = false
   #verifyDue = false
   #verifyFailures = 0
+  /** Why a part of the pass that goes on could not be compared. */
+  #verifyFailure: unknown
   #retries = 0
   #closed = false
 
@@ -171,7 +173,7 @@ export class Reconciler implements ViewSink {
     const before = this.#verifier.repairs
     await new Promise<void>(resolve => {
       this.#verifier.onPass(resolve)
-      this.#startVerify()
+      this.#goOnVerifying()
     })
     return this.#verifier.repairs - before
   }
@@ -203,6 +205,7 @@ export class Reconciler implements ViewSink {
     const chores = this.#allChores()
     const failures = chores.map(({ name, failure }) => [name, failure] as const)
     failures.push(['grace period', this.#retirement.failure], ['stale sockets', this.#stale.failure])
+    failures.push(['verification', this.#verifyFailure])
     const { flips, moves } = this.#tables.lists
     return {
       synced: this.#progress.reached('settled') > 0,
@@ -296,7 +299,7 @@ export class Reconciler implements ViewSink {
     for (const { ports } of this.#tables.services.values())
       for (const port of ports.values()) if (!port.named) this.#unnamed.add(port)
     for (const stray of this.#strays) this.#leave(stray, this.#planner.revision)
-    this.#every(this.#times.verifyIntervalMs, () => this.#startVerify())
+    this.#every(this.#times.verifyIntervalMs, () => this.#startVerifying())
     this.#every(this.#times.limboIntervalMs, () => this.#limbo.request())
     this.#every(this.#times.unfitRetryMs, () => this.#retryUnfit(undefined))
   }
@@ -397,7 +400,14 @@ export class Reconciler implements ViewSink {
     this.#retirement.start()
   }
 
-  #startVerify(): void {
+  #startVerifying(): void {
+    this.#verifier.begin()
+    this.#goOnVerifying()
+  }
+
+  /** The pass may have ended since it was to go on. */
+  #goOnVerifying(): void {
+    if (!this.#verifier.due) return
     this.#verifyDue = true
     this.#wake()
   }
@@ -409,10 +419,12 @@ export class Reconciler implements ViewSink {
     if (this.#cfg.dirty) this.#chores.cfg.request()
     if (verified.prune) this.#chores.prune.request()
     if (verified.ended) this.#verifyFailures = 0
-    if (verified.ended || verified.failure !== undefined) this.#verifyDue = false
-    if (verified.failure === undefined) return
+    if (!verified.ended && verified.failure === undefined) return
+    this.#verifyDue = false
+    this.#verifyFailure = verified.failure
+    if (verified.ended) return
     this.#retries++
-    this.#once(backoffMs(this.#verifyFailures++, this.#backoff, this.#random), () => this.#startVerify())
+    this.#once(backoffMs(this.#verifyFailures++, this.#backoff, this.#random), () => this.#goOnVerifying())
   }
 
   #urgeLimbo(): void {

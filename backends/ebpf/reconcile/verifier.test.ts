@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import { ipv6 } from './rows.ts'
 import { Harness } from './testing/harness.ts'
 import { node, type ServiceSpec } from './testing/views.ts'
 
@@ -96,5 +97,56 @@ describe('verification', () => {
     await agent.apply(web)
     assert.deepEqual(agent.dump('svc4'), before)
     assert.deepEqual(agent.problems(), [])
+  })
+
+  it('[KP-6.3] goes on where reading has failed, and compares the other tables once', async t => {
+    using agent = new Harness()
+    await agent.apply(WEB)
+    const { svc4, svc6, service, source4, source6, addr4, addr6 } = agent.maps
+    const reads: string[] = []
+    for (const map of [svc4, svc6, service, source4, source6, addr4, addr6]) {
+      const entries = map.entries.bind(map)
+      t.mock.method(map, 'entries', () => {
+        reads.push(map.name)
+        const attempts = reads.filter(name => name === map.name).length
+        if ((map === svc6 && attempts < 3) || (map === addr4 && attempts < 2)) throw new Error('unreadable')
+        return entries()
+      })
+    }
+    assert.equal(addr4.delete(0x0a600001), true)
+    assert.equal(await agent.clock.until(agent.reconciler.verify()), 1)
+    assert.deepEqual(reads.toSorted(), [
+      ...['addr4', 'addr4', 'addr6', 'service', 'source4', 'source6', 'svc4', 'svc6', 'svc6', 'svc6'],
+    ])
+    const { verifications, retries } = agent.reconciler.status().counters
+    assert.deepEqual([verifications, retries], [1, 3])
+  })
+
+  it('[KP-6.3] compares all other tables at each interval while one cannot be read', async t => {
+    using agent = new Harness()
+    await agent.apply(WEB)
+    const before = agent.dump()
+    let unreadable = true
+    let reads = 0
+    const entries = agent.maps.svc4.entries.bind(agent.maps.svc4)
+    t.mock.method(agent.maps.svc4, 'entries', () => {
+      reads++
+      if (unreadable) throw new Error('unreadable')
+      return entries()
+    })
+    assert.equal(agent.maps.svc4.delete({ addr: 0x0a600001, port: 80, proto: 6, scope: 0 }), true)
+    for (let interval = 1; interval <= 2; interval++) {
+      assert.equal(agent.maps.addr6.delete(ipv6('fd00::1')), true)
+      await agent.clock.pass(601_000)
+      assert.notEqual(agent.maps.addr6.lookup(ipv6('fd00::1')), undefined, `interval ${interval}`)
+    }
+    assert.deepEqual(agent.problems(), ['reconciler: unreadable; will be tried again'])
+    // Once in ten seconds at most, and not given up.
+    assert(reads > 60 && reads < 300, `${reads} attempts`)
+    unreadable = false
+    await agent.clock.pass(20_000)
+    assert.deepEqual(agent.dump(), before)
+    assert.deepEqual(agent.problems(), [])
+    assert.equal(agent.reconciler.status().counters.verifications, 1)
   })
 })

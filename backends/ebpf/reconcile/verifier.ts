@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict'
 import { canonicalCIDR, type Family, formatIPv4 } from '@kpng/api'
 import type { Source4Key, Source6Key, SvcValue } from '../bindings.gen.ts'
 import { formatIPv6 } from '../plan/address.ts'
@@ -34,6 +35,9 @@ export interface VerifyStep {
 /** Lists compared in one step: bounds how long a change waits behind it. */
 const LISTS_PER_STEP = 1024
 
+/** Compared in one step. */
+type Part = () => Promise<void> | void
+
 /**
  * Compares the kernel with what we believe to be in it, part by part. What differs is corrected in what we
  * believe, so that the ordinary way writes it again; only words of lists are put right on the spot.
@@ -42,7 +46,9 @@ export class Verifier {
   readonly #tables: Tables
   readonly #cfg: CfgWriter
   readonly #slicer: Slicer
-  #pass: AsyncGenerator<void> | undefined
+  readonly #parts: readonly Part[]
+  /** Parts that this pass has not compared yet. One that failed is the last: those after it need not wait for it. */
+  readonly #due = new Set<Part>()
   #step: VerifyStep = newStep()
   #waiting: (() => void)[] = []
   /** Entries found otherwise. */
@@ -53,27 +59,39 @@ export class Verifier {
     this.#tables = tables
     this.#cfg = cfg
     this.#slicer = slicer
+    this.#parts = this.#allParts()
+  }
+
+  /** Whether a pass has parts to compare. */
+  get due(): boolean {
+    return this.#due.size > 0
+  }
+
+  /** From now on everything is to be compared, those parts of a pass that goes on that it has compared before, too. */
+  begin(): void {
+    for (const part of this.#parts) this.#due.add(part)
   }
 
   /** Called at the end of a whole pass that begins from now on. */
   onPass(callback: () => void): void {
-    this.#pass = undefined
+    this.begin()
     this.#waiting.push(callback)
   }
 
   /** The next part of the pass. Nothing else may write meanwhile. */
   async step(): Promise<VerifyStep> {
     this.#step = newStep()
-    this.#pass ??= this.#parts()
+    const [part] = this.#due
+    assert(part !== undefined, 'nothing is to be compared')
+    this.#due.delete(part)
     try {
-      const { done } = await this.#pass.next()
-      this.#step.ended = done === true
+      await part()
     } catch (error) {
       this.#step.failure = error
-      this.#pass = undefined
+      this.#due.add(part)
     }
+    this.#step.ended = !this.due
     if (!this.#step.ended) return this.#step
-    this.#pass = undefined
     this.passes++
     const waiting = this.#waiting
     this.#waiting = []
@@ -81,43 +99,28 @@ export class Verifier {
     return this.#step
   }
 
-  async *#parts(): AsyncGenerator<void> {
-    const { maps } = this.#tables
-    await this.#frontends('IPv4', maps.svc4.entries(), placeOf4, key =>
-      this.#tables.frontends.strange4.push(key),
+  #allParts(): Part[] {
+    const { maps, frontends, sources, outside } = this.#tables
+    const parts: Part[] = [
+      () => this.#frontends('IPv4', maps.svc4.entries(), placeOf4, key => void frontends.strange4.push(key)),
+      () => this.#frontends('IPv6', maps.svc6.entries(), placeOf6, key => void frontends.strange6.push(key)),
+    ]
+    for (let first = 0; first < maps.list.maxEntries; first += LISTS_PER_STEP)
+      parts.push(() => this.#lists(first, Math.min(first + LISTS_PER_STEP, maps.list.maxEntries)))
+    parts.push(
+      () => this.#names(),
+      () => this.#sources(false, maps.source4.entries(), rangeOf4, key => void sources.strange4.push(key)),
+      () => this.#sources(true, maps.source6.entries(), rangeOf6, key => void sources.strange6.push(key)),
+      () => this.#addresses('IPv4', maps.addr4.entries(), formatIPv4),
+      () => this.#addresses('IPv6', maps.addr6.entries(), formatIPv6),
+      () => {
+        if (this.#cfg.check()) this.repairs++
+      },
+      () => {
+        this.repairs += outside.verify()
+      },
     )
-    yield
-    await this.#frontends('IPv6', maps.svc6.entries(), placeOf6, key =>
-      this.#tables.frontends.strange6.push(key),
-    )
-    yield
-    const indexes = [...this.#tables.lists.lists.keys()]
-    for (let at = 0; at < indexes.length; at += LISTS_PER_STEP) {
-      for (const index of indexes.slice(at, at + LISTS_PER_STEP)) {
-        const list = this.#tables.lists.lists.get(index)
-        if (list?.inForce && !list.stale) this.#list(list)
-        if (this.#slicer.over) await this.#slicer.breathe()
-      }
-      yield
-    }
-    await this.#freeLists()
-    yield
-    await this.#names()
-    yield
-    await this.#sources(false, maps.source4.entries(), rangeOf4, key =>
-      this.#tables.sources.strange4.push(key),
-    )
-    yield
-    await this.#sources(true, maps.source6.entries(), rangeOf6, key =>
-      this.#tables.sources.strange6.push(key),
-    )
-    yield
-    await this.#addresses('IPv4', maps.addr4.entries(), formatIPv4)
-    yield
-    await this.#addresses('IPv6', maps.addr6.entries(), formatIPv6)
-    yield
-    if (this.#cfg.check()) this.repairs++
-    this.repairs += this.#tables.outside.verify()
+    return parts
   }
 
   async #frontends<K>(
@@ -156,6 +159,22 @@ export class Verifier {
     }
   }
 
+  async #lists(first: number, end: number): Promise<void> {
+    for (let index = first; index < end; index++) {
+      const list = this.#tables.lists.lists.get(index)
+      if (list === undefined) this.#freeList(index)
+      else if (list.inForce && !list.stale) this.#list(list)
+      if (this.#slicer.over) await this.#slicer.breathe()
+    }
+  }
+
+  #freeList(index: number): void {
+    const { list } = this.#tables.maps
+    if (!this.#tables.lists.isFree(index) || list.load64(index) === 0n) return
+    list.store64(index, 0n)
+    this.repairs++
+  }
+
   #list(list: ListState): void {
     const { maps, members, lists } = this.#tables
     const word = listWord(list.base, list.ids.length)
@@ -173,17 +192,6 @@ export class Verifier {
     if (whole) return
     list.stale = true
     this.#repair(list.port?.service)
-  }
-
-  async #freeLists(): Promise<void> {
-    const { list } = this.#tables.maps
-    for (let index = 0; index < list.maxEntries; index++) {
-      if (this.#tables.lists.isFree(index) && list.load64(index) !== 0n) {
-        list.store64(index, 0n)
-        this.repairs++
-      }
-      if (this.#slicer.over) await this.#slicer.breathe()
-    }
   }
 
   async #names(): Promise<void> {

@@ -106,6 +106,7 @@ export async function expectNothingLeft(world: World): Promise<void> {
   await settle(world)
   world.clients.forget()
   await world.clock.pass(300_000)
+  await world.untilNothingFails()
   assert.deepEqual(world.dump(), [])
   const { counts, problems } = world.status()
   assert.deepEqual(problems, [])

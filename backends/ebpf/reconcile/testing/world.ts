@@ -173,15 +173,18 @@ export class World {
 
   async settle(): Promise<void> {
     await this.clock.until(this.#reconciler.settled())
-    await this.#untilNoFlowIsStale()
+    await this.untilNothingFails('stale sockets')
     if (this.#failure !== undefined) throw this.#failure
   }
 
-  /** A sync does not wait for passes over stale sockets that go on failing; they go on until one succeeds. */
-  async #untilNoFlowIsStale(): Promise<void> {
+  /** What belongs to no Service, or only this: a sync does not wait for all of it, and it goes on until it succeeds. */
+  async untilNothingFails(what?: string): Promise<void> {
     const endMs = this.clock.nowMs() + 600_000
-    while (this.status().problems.some(({ field }) => field === 'stale sockets')) {
-      assert(this.clock.nowMs() < endMs, 'stale sockets are not looked for again')
+    for (;;) {
+      const failing = this.status().problems.filter(({ where }) => where === 'reconciler')
+      const [problem] = failing.filter(({ field }) => what === undefined || field === what)
+      if (problem === undefined) return
+      assert(this.clock.nowMs() < endMs, `${problem.field} is not tried again: ${problem.message}`)
       await this.clock.pass(1_000)
     }
   }
