@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
 import type { FakeSizes } from './testing/fake-maps.ts'
@@ -166,4 +167,25 @@ describe('whatever happens, after settle each frontend answers as it should', ()
     'with too little room and one operation in ten failing',
     property({ sizes: TIGHT, ids: 14, faults: 0.1 }, 20),
   )
+})
+
+it('clients of the model return to their backends up to the last nanosecond of affinity', async () => {
+  const world = new World({
+    ...{ sizes: WIDE, limits: { maxBackendId: 500, maxServicePortId: 500 }, faults: 0, seed: 1 },
+  })
+  try {
+    world.setNode(node(['192.168.1.1'], ['10.96.0.0/16']))
+    const ports = [{ name: 'p', port: 80, endpoints: PODS.slice(0, 4).map(address => `${address}:80`) }]
+    world.set(service({ name: 'a/one', clusterIPs: ['10.96.0.1'], affinity: 10, ports }))
+    world.sync()
+    await world.settle()
+    // Pauses before retries are no whole nanoseconds.
+    await world.clock.pass(2 ** -22)
+    for (let connections = 0; connections < 8; connections++) world.connect()
+    await world.clock.pass(10_000)
+    world.checkSettled()
+    assert(world.counts.returned >= 2, `${world.counts.returned} returned`)
+  } finally {
+    world.close()
+  }
 })

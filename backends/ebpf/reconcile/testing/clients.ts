@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import type { AffinityKey, RecordRow } from '../../bindings.gen.ts'
 import type { DatapathMaps } from '../maps.ts'
 import type { FrontendPlace } from '../rows.ts'
-import { affinityKeyOf, type Met } from './datapath.ts'
+import { affinityKeyOf, type Met, NS_PER_S } from './datapath.ts'
 import { type FakeKernel, recordRow } from './fake-kernel.ts'
 
 type Translated = Extract<Met, { verdict: 'TRANSLATED' }>
@@ -20,7 +20,7 @@ interface Affinity {
   readonly key: AffinityKey
   readonly id: number
   readonly membership: string
-  lastMs: number
+  lastNs: bigint
   /** The client gets the same backend again, if it serves: the membership has been there all the time. */
   returns: boolean
 }
@@ -40,7 +40,7 @@ export interface Connection {
   /** `namespace/name:port/protocol`. */
   readonly servicePort: string
   readonly affinityS: number
-  readonly nowMs: number
+  readonly nowNs: bigint
   /** Only UDP: the socket is not connected, its flow is remembered all the same. */
   readonly unconnected: boolean
 }
@@ -79,7 +79,7 @@ export class Clients {
     for (const affinity of this.#affinities.values()) affinity.returns &&= inForce.has(affinity.membership)
   }
 
-  add({ place, client, met, servicePort, affinityS, nowMs, unconnected }: Connection): void {
+  add({ place, client, met, servicePort, affinityS, nowNs, unconnected }: Connection): void {
     const { id: backend, generation, address, port } = met
     const { protocol } = place
     const membership = `${servicePort} ${address} ${port}`
@@ -94,7 +94,7 @@ export class Clients {
     if (affinityS === 0) return
     const key = affinityKeyOf(client, met.servicePort, place.family)
     const returns = this.#now.named.has(membership)
-    const affinity = { key, id: backend, membership, lastMs: nowMs, returns }
+    const affinity = { key, id: backend, membership, lastNs: nowNs, returns }
     this.#affinities.set(whoOf(client, met.servicePort, place), affinity)
     this.counts.affine++
   }
@@ -104,17 +104,17 @@ export class Clients {
     client: bigint,
     servicePort: number,
     place: FrontendPlace,
-    now: { readonly ms: number; readonly timeoutS: number },
+    now: { readonly ns: bigint; readonly timeoutS: number },
   ): string | undefined {
     const affinity = this.#affinities.get(whoOf(client, servicePort, place))
-    if (!affinity?.returns || now.ms - affinity.lastMs > now.timeoutS * 1000) return undefined
+    if (!affinity?.returns || now.ns - affinity.lastNs > BigInt(now.timeoutS) * NS_PER_S) return undefined
     return affinity.membership
   }
 
   /** The client has used its affinity, which makes it young again. */
-  used(client: bigint, servicePort: number, place: FrontendPlace, nowMs: number): void {
+  used(client: bigint, servicePort: number, place: FrontendPlace, nowNs: bigint): void {
     const affinity = this.#affinities.get(whoOf(client, servicePort, place))
-    if (affinity !== undefined) affinity.lastMs = nowMs
+    if (affinity !== undefined) affinity.lastNs = nowNs
   }
 
   /** Closes one of the sockets: the one that `chance` of 1 says. */

@@ -4,6 +4,8 @@ import type { FrontendPlace } from '../rows.ts'
 import { type FakeSizes, fakeMaps } from './fake-maps.ts'
 import { lookup } from './lookup.ts'
 
+export const NS_PER_S = 1_000_000_000n
+
 /** Who connects, and the chance that the choice of a backend is left to. */
 export interface Asker {
   /** Cookie of the client's network namespace. */
@@ -12,7 +14,7 @@ export interface Asker {
   readonly source: string
   /** 1 to 2 ** 32 - 1: the list is divided into equal parts. */
   readonly random: number
-  readonly nowMs: number
+  readonly nowNs: bigint
 }
 
 /** Why a connection is not translated. */
@@ -54,23 +56,22 @@ export class FakeDatapath implements Datapath {
     return new FakeDatapath(this.#sizes, this.maps.affinity)
   }
 
-  connect(place: FrontendPlace, { client, source, random, nowMs }: Asker): Met {
+  connect(place: FrontendPlace, { client, source, random, nowNs }: Asker): Met {
     const answer = lookup(this.maps, place, source)
     if (answer.verdict !== 'backends') return answer
     const { servicePort, affinityS, slots } = answer
     const { affinity } = this.maps
     const key = affinityKeyOf(client, servicePort, place.family)
     const known = affinityS > 0 ? affinity.lookup(key) : undefined
-    const isYoung = known !== undefined && nowMs - Number(known.lastUsedNs) / 1e6 <= affinityS * 1000
+    const isYoung = known !== undefined && nowNs - known.lastUsedNs <= BigInt(affinityS) * NS_PER_S
     const held = isYoung
       ? slots.find(({ id, generation }) => id === known.backend && generation === known.generation)
       : undefined
     const slot = held ?? slots[Math.floor((random / 2 ** 32) * slots.length)]
     if (slot === undefined) throw new Error(`random ${random} is beyond ${slots.length} slots`)
     const { id, generation, address, port } = slot
-    const lastUsedNs = BigInt(Math.round(nowMs * 1e6))
     if (affinityS > 0)
-      affinity.update(key, { lastUsedNs, backend: id, generation, version: Version.RECORD_VERSION })
+      affinity.update(key, { lastUsedNs: nowNs, backend: id, generation, version: Version.RECORD_VERSION })
     return { verdict: 'TRANSLATED', servicePort, id, generation, address, port }
   }
 

@@ -41,10 +41,10 @@ export class KernelDatapath implements Datapath {
     return this.#object.program('select_test')
   }
 
-  connect(place: FrontendPlace, { client, source, random, nowMs }: Asker): Met {
+  connect(place: FrontendPlace, { client, source, random, nowNs }: Asker): Met {
     const answer = ask(this.program, place.address, place.port, {
       ...{ client, random, source: mapped(source), proto: protocolNumber(place.protocol) },
-      nowNs: FIRST_NS + BigInt(Math.round(nowMs * 1e6)),
+      nowNs: FIRST_NS + nowNs,
     })
     const { reason, servicePort, backend: id, generation, backendPort: port } = answer
     if (reason !== Reason.TRANSLATED) return { verdict: refusalOf(reason) }

@@ -86,6 +86,11 @@ export class World {
     return this.#datapath.maps
   }
 
+  /** As programs have the time: whoever remembers it must compare the same, or they differ at the end of a timeout. */
+  get #nowNs(): bigint {
+    return BigInt(Math.round(this.clock.nowMs() * 1e6))
+  }
+
   /** `next`: new maps, which the programs look at once the first sync is in them. */
   #start(adopted: Adopted | undefined, next: Datapath | undefined): Reconciler {
     let alive = true
@@ -246,14 +251,14 @@ export class World {
     if (choice === undefined || place === undefined) return
     const source = SOURCES.find(one => mayAsk(one, choice))
     if (source === undefined) return
-    const nowMs = this.clock.nowMs()
+    const nowNs = this.#nowNs
     const before = lookup(this.#maps, place, source)
-    const met = this.#datapath.connect(place, { client, source, nowMs, random: this.#randomWord() })
+    const met = this.#datapath.connect(place, { client, source, nowNs, random: this.#randomWord() })
     if (met.verdict !== 'TRANSLATED' || before.verdict !== 'backends') return
     const servicePort = this.#nameOf(met.servicePort)
     if (servicePort === undefined) return
     const unconnected = this.#random() < 0.25
-    this.clients.add({ place, client, met, servicePort, affinityS: before.affinityS, nowMs, unconnected })
+    this.clients.add({ place, client, met, servicePort, affinityS: before.affinityS, nowNs, unconnected })
   }
 
   /** One of the clients closes its socket. */
@@ -325,7 +330,7 @@ export class World {
     const place = this.#placeToAsk(expected.place)
     if (place === undefined) return
     const at = keyOfPlace(place)
-    const asker = { client: 0n, nowMs: this.clock.nowMs(), random: 1 }
+    const asker = { client: 0n, nowNs: this.#nowNs, random: 1 }
     for (const source of SOURCES) {
       if (!isOfFamily(source, place)) continue
       const allowed = mayAsk(source, expected)
@@ -347,15 +352,15 @@ export class World {
     const place = this.#placeToAsk(expected.place)
     const source = SOURCES.find(one => mayAsk(one, expected))
     if (place === undefined || source === undefined) return
-    const nowMs = this.clock.nowMs()
+    const nowNs = this.#nowNs
     for (const client of CLIENTS) {
-      const now = { ms: nowMs, timeoutS: expected.affinityS }
+      const now = { ns: nowNs, timeoutS: expected.affinityS }
       const membership = this.clients.affinityOf(client, servicePort, place, now)
       const had = expected.backends.find(backend => membership === `${expected.servicePort} ${backend}`)
       if (had === undefined) continue
-      const met = this.#datapath.connect(place, { client, source, nowMs, random: this.#randomWord() })
+      const met = this.#datapath.connect(place, { client, source, nowNs, random: this.#randomWord() })
       assert.equal(textOf(met), had, `${keyOfPlace(place)}: client ${client} does not return to its backend`)
-      this.clients.used(client, servicePort, place, nowMs)
+      this.clients.used(client, servicePort, place, nowNs)
       this.counts.returned++
     }
   }
