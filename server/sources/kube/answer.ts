@@ -15,12 +15,18 @@ export class Answer {
     this.#encoding = isProtobuf ? protobufEncoding : jsonEncoding
   }
 
-  /** The events of a watch, with pauses for others: one piece of the stream may hold hundreds. */
-  async *events(maxBytes: number): AsyncGenerator<WatchEvent, void, void> {
+  /**
+   * The events of a watch, some at a time: each lot is to be read to its end, and between two of them others have their
+   * turn. A list has tens of thousands of them: a turn of the microtask queue for each would be felt.
+   */
+  async *events(maxBytes: number): AsyncGenerator<Iterable<WatchEvent>, void, void> {
     const slice = new TimeSlice()
-    for await (const event of this.#encoding.events(this.#body, maxBytes)) {
-      if (slice.isOver) await slice.next()
-      yield event
+    for await (const events of this.#encoding.events(this.#body, maxBytes)) {
+      const lot = new Lot(events[Symbol.iterator](), slice)
+      while (!lot.done) {
+        if (slice.isOver) await slice.next()
+        yield lot
+      }
     }
   }
 
@@ -30,5 +36,28 @@ export class Answer {
 
   async object(maxBytes: number): Promise<unknown> {
     return await this.#encoding.object(this.#body, maxBytes)
+  }
+}
+
+/** What one piece of the stream says, which may be hundreds of events: each loop over it goes on until the slice is over. */
+class Lot implements Iterable<WatchEvent> {
+  readonly #events: Iterator<WatchEvent>
+  readonly #slice: TimeSlice
+  done = false
+
+  constructor(events: Iterator<WatchEvent>, slice: TimeSlice) {
+    this.#events = events
+    this.#slice = slice
+  }
+
+  *[Symbol.iterator](): Generator<WatchEvent, void, void> {
+    do {
+      const { done, value } = this.#events.next()
+      if (done === true) {
+        this.done = true
+        return
+      }
+      yield value
+    } while (!this.#slice.isOver)
   }
 }

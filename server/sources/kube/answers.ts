@@ -20,8 +20,11 @@ export interface ListPage {
  * `broken` for what cannot be read, was cut or is longer than maxBytes.
  */
 export interface Encoding {
-  /** The events of a watch as they come. maxBytes: of one event. Throws what an ERROR event says. */
-  events(body: AsyncIterable<Uint8Array>, maxBytes: number): AsyncGenerator<WatchEvent, void, void>
+  /**
+   * The events of a watch, as many at once as come at once; they are read as they are asked for, all of them before the
+   * next ones. maxBytes: of one event. Throws what an ERROR event says.
+   */
+  events(body: AsyncIterable<Uint8Array>, maxBytes: number): AsyncGenerator<Iterable<WatchEvent>, void, void>
   /** A list, or a page of one. */
   list(body: AsyncIterable<Uint8Array>, maxBytes: number): Promise<ListPage>
   /** One object. */

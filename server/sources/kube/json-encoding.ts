@@ -1,16 +1,15 @@
 import { isRecord } from '../../objects/fields.ts'
 import { type Encoding, type ListPage, listPage, type WatchEvent, watchEvent } from './answers.ts'
 import { ApiFailure } from './api-failure.ts'
-import { lines } from './lines.ts'
+import { Lines } from './lines.ts'
 import { wholeText } from './whole.ts'
 
 /** application/json: an event of a watch is a line. */
 export const jsonEncoding: Encoding = {
-  async *events(body, maxBytes): AsyncGenerator<WatchEvent, void, void> {
-    for await (const line of lines(body, maxBytes)) {
-      const event = parse(line)
-      yield isRecord(event) ? watchEvent(event.type, event.object) : watchEvent(undefined, undefined)
-    }
+  async *events(body, maxBytes): AsyncGenerator<Iterable<WatchEvent>, void, void> {
+    const lines = new Lines(maxBytes)
+    for await (const piece of body) yield lines.split(piece).map(readEvent)
+    lines.end()
   },
 
   async list(body, maxBytes): Promise<ListPage> {
@@ -20,6 +19,11 @@ export const jsonEncoding: Encoding = {
   async object(body, maxBytes): Promise<unknown> {
     return parse(await wholeText(body, maxBytes))
   },
+}
+
+function readEvent(line: string): WatchEvent {
+  const event = parse(line)
+  return isRecord(event) ? watchEvent(event.type, event.object) : watchEvent(undefined, undefined)
 }
 
 function parse(text: string): unknown {

@@ -131,7 +131,8 @@ export class Reflector implements AsyncDisposable {
     const answer = await attempt.request({ path: resource.path, query, gzip: false, protobuf: true })
     this.#setFailure(undefined)
     attempt.expect(limits.watchSilenceMs)
-    for await (const event of answer.events(limits.maxEventBytes)) this.#apply(event)
+    for await (const events of answer.events(limits.maxEventBytes))
+      for (const event of events) this.#apply(event)
     return this.#watchEnded(attempt.ageMs)
   }
 
@@ -147,15 +148,17 @@ export class Reflector implements AsyncDisposable {
     const answer = await attempt.request({ path: resource.path, query, gzip: false, protobuf: true, prompt })
     attempt.expect(limits.listSilenceMs)
     let shadow: Map<string, Item> | undefined = new Map()
-    for await (const event of answer.events(limits.maxEventBytes)) {
-      if (shadow === undefined) this.#apply(event)
-      else if (event.type !== 'bookmark') this.#collect(shadow, event)
-      else if (event.endsList) {
-        await this.#publish(shadow, event.version)
-        shadow = undefined
-        // Who asked while it was under way waits for the one after it.
-        if (this.#asked.length > 0) return 0
-        attempt.expect(limits.watchSilenceMs)
+    for await (const events of answer.events(limits.maxEventBytes)) {
+      for (const event of events) {
+        if (shadow === undefined) this.#apply(event)
+        else if (event.type !== 'bookmark') this.#collect(shadow, event)
+        else if (event.endsList) {
+          await this.#publish(shadow, event.version)
+          shadow = undefined
+          // Who asked while it was under way waits for the one after it.
+          if (this.#asked.length > 0) return 0
+          attempt.expect(limits.watchSilenceMs)
+        }
       }
     }
     if (shadow !== undefined) throw new ApiFailure('broken', 'the answer ended before the list was whole')

@@ -62,11 +62,21 @@ function readMessage(reader: BinaryReader, end: number, of: Schema): Decoded {
     const number = tag >>> 3
     const wireType: WireType = tag & 7
     const known = of[number]
-    if (known === undefined || wireType !== wireTypeOf(known.type)) reader.skip(wireType, number)
+    if (known === undefined || wireType !== wireTypeOf(known.type)) skip(reader, wireType, number)
     else readField(reader, end, known, found)
   }
   if (reader.pos > end) throw new RangeError('a field is longer than its message')
   return found
+}
+
+function skip(reader: BinaryReader, wireType: WireType, number: number): void {
+  if (wireType !== WireType.LengthDelimited) {
+    reader.skip(wireType, number)
+    return
+  }
+  // Not reader.skip(): it makes an array of what it jumps over.
+  const length = reader.uint32()
+  reader.pos += length // beyond the message: its reader sees to that
 }
 
 function readField(reader: BinaryReader, end: number, known: Field, found: Decoded): void {

@@ -15,7 +15,7 @@ async function* pieces(...all: readonly Uint8Array[]): AsyncGenerator<Uint8Array
 
 async function eventsOf(...all: readonly Uint8Array[]): Promise<WatchEvent[]> {
   const found: WatchEvent[] = []
-  for await (const event of protobufEncoding.events(pieces(...all), 10_000)) found.push(event)
+  for await (const events of protobufEncoding.events(pieces(...all), 10_000)) found.push(...events)
   return found
 }
 

@@ -2,7 +2,7 @@ import { type Encoding, type ListPage, listPage, type WatchEvent, watchEvent } f
 import { ApiFailure } from '../api-failure.ts'
 import { whole } from '../whole.ts'
 import { type Decoded, decode, type Schema } from './decode.ts'
-import { frames } from './frames.ts'
+import { Frames } from './frames.ts'
 import * as schemas from './schemas.ts'
 
 /** What an object in Kubernetes' protobuf begins with: "k8s" and a zero byte. */
@@ -10,12 +10,10 @@ const MAGIC = [0x6b, 0x38, 0x73, 0x00]
 
 /** application/vnd.kubernetes.protobuf: an event of a watch is a frame. */
 export const protobufEncoding: Encoding = {
-  async *events(body, maxBytes): AsyncGenerator<WatchEvent, void, void> {
-    for await (const frame of frames(body, maxBytes)) {
-      const { type, object } = decoded(frame, schemas.watchEvent)
-      const raw = (object as Decoded | undefined)?.raw
-      yield watchEvent(type, raw instanceof Uint8Array ? readObject(raw) : undefined)
-    }
+  async *events(body, maxBytes): AsyncGenerator<Iterable<WatchEvent>, void, void> {
+    const frames = new Frames(maxBytes)
+    for await (const piece of body) yield frames.split(piece).map(readEvent)
+    frames.end()
   },
 
   async list(body, maxBytes): Promise<ListPage> {
@@ -25,6 +23,12 @@ export const protobufEncoding: Encoding = {
   async object(body, maxBytes): Promise<unknown> {
     return readObject(await whole(body, maxBytes))
   },
+}
+
+function readEvent(frame: Uint8Array): WatchEvent {
+  const { type, object } = decoded(frame, schemas.watchEvent)
+  const raw = (object as Decoded | undefined)?.raw
+  return watchEvent(type, raw instanceof Uint8Array ? readObject(raw) : undefined)
 }
 
 function readObject(data: Uint8Array): Decoded {
