@@ -16,7 +16,7 @@ function world() {
   const services = new Set(['ns/web'])
   const events = new AgentEvents({
     ...{ nodeName: 'node-a', logger },
-    store: () => ({ service: (key: string) => (services.has(key) ? ({ uid } as never) : undefined) }),
+    store: { service: (key: string) => (services.has(key) ? ({ uid } as never) : undefined) },
   })
   return { events, lines }
 }

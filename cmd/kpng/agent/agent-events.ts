@@ -18,7 +18,7 @@ const maxEarly = 100
 export interface AgentEventsOptions {
   readonly nodeName: string
   /** Where the Services are. */
-  readonly store: () => Pick<Store, 'service'>
+  readonly store: Pick<Store, 'service'>
   readonly logger: Logger
 }
 
@@ -37,7 +37,7 @@ export class AgentEvents implements EventRecorder, Disposable {
       new ProblemEvents({
         recorder: this,
         nodeName: options.nodeName,
-        service: key => options.store().service(key),
+        service: key => options.store.service(key),
       }),
     )
   }

@@ -14,6 +14,8 @@ import type { ClientConnection } from './agent-settings.ts'
 
 /** Where an agent's objects come from. */
 export interface AgentSource extends AsyncDisposable {
+  /** Begins to ask where answers take their time; nothing is written before `start`. */
+  prepare?(): void
   start(): Promise<void>
   /** Looks at everything now; resolves when the store has it. */
   rescan(): Promise<void>

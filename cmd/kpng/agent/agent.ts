@@ -4,7 +4,7 @@ import { KpngError, type Problem } from '@kpng/api'
 import { checkCgroupDirectory, EbpfBackend, findCgroupRoot, type SyncPass } from '@kpng/backend-ebpf'
 import { lockFile } from '@kpng/ebpf'
 import { countEvents } from '@kpng/observe'
-import { LocalView, Store } from '@kpng/server'
+import { LocalView } from '@kpng/server'
 import type { Logger } from 'pino'
 import { journalPath, lockPath, runDir, socketPath } from '../run-dir.ts'
 import { version } from '../version.ts'
@@ -12,6 +12,7 @@ import { encodeViewDocument } from '../view-document.ts'
 import { AgentEvents } from './agent-events.ts'
 import type { AgentSettings } from './agent-settings.ts'
 import type { AgentSource, OpenSource } from './agent-source.ts'
+import { Intake } from './intake.ts'
 import { LoggingSink } from './logging-sink.ts'
 import { Observation } from './observation.ts'
 import { Pace } from './pace.ts'
@@ -27,7 +28,8 @@ const objectDirectory = join(import.meta.dirname, '../../../backends/ebpf/bpf/bu
 
 interface AgentOptions {
   readonly settings: AgentSettings
-  readonly openSource: OpenSource
+  /** Its own from here on. */
+  readonly intake: Intake
   readonly cgroup: string
   readonly logger: Logger
   readonly startLog: StartLog
@@ -50,13 +52,15 @@ export class Agent implements AsyncDisposable {
   readonly #logger: Logger
 
   private constructor(options: AgentOptions, backend: EbpfBackend, resources: AsyncDisposableStack) {
-    const { settings, openSource, cgroup, logger, startLog } = options
+    const { settings, intake, cgroup, logger, startLog } = options
+    const { store, source } = intake
     this.#settings = settings
     this.#logger = logger
     this.#startLog = startLog
     this.#cgroup = cgroup
     this.#resources = resources
     this.#backend = backend
+    this.#source = source
     const problemLog = new ProblemLog(logger)
     this.#problemsDue = resources.use(
       new Pace(
@@ -68,7 +72,7 @@ export class Agent implements AsyncDisposable {
         { minIntervalMs: problemIntervalMs },
       ),
     )
-    this.#events = resources.use(new AgentEvents({ nodeName: settings.nodeName, store: () => store, logger }))
+    this.#events = resources.use(new AgentEvents({ nodeName: settings.nodeName, store, logger }))
     this.#observation = resources.use(
       new Observation({
         ...{ settings, backend, logger },
@@ -77,9 +81,6 @@ export class Agent implements AsyncDisposable {
         onChange: () => this.changed(),
       }),
     )
-    const store: Store = new Store({
-      onWrite: write => this.#observation.written(write, store.isComplete()),
-    })
     this.#journal = resources.use(
       new ViewJournal({
         path: journalPath(settings.instance),
@@ -93,14 +94,13 @@ export class Agent implements AsyncDisposable {
         ...this.#observation.viewHooks,
       }),
     )
-    this.#source = resources.use(
-      openSource({
-        ...{ store, nodeName: settings.nodeName },
-        onRead: () => this.changed(),
-        onAnswer: answer => this.#observation.answered(answer),
-      }),
-    )
-    this.#events.begin(this.#source.client)
+    resources.use(intake)
+    intake.listen({
+      written: (write, ready) => this.#observation.written(write, ready),
+      changed: () => this.changed(),
+      answered: answer => this.#observation.answered(answer),
+    })
+    this.#events.begin(source.client)
     countEvents(this.#observation.metrics.registry, () => this.#events.counts)
   }
 
@@ -117,6 +117,8 @@ export class Agent implements AsyncDisposable {
       resources.use(lockInstance(settings.instance))
       const cgroup = settings.cgroupRoot ?? findCgroupRoot()
       checkCgroupDirectory(cgroup)
+      await using begun = new AsyncDisposableStack()
+      const intake = begun.use(new Intake(openSource, settings.nodeName))
       let agent: Agent | undefined
       const backend = resources.use(
         await EbpfBackend.open({
@@ -134,7 +136,8 @@ export class Agent implements AsyncDisposable {
           onRepaired: what => agent?.repaired(what),
         }),
       )
-      agent = new Agent({ settings, openSource, cgroup, logger, startLog }, backend, resources)
+      agent = new Agent({ settings, intake, cgroup, logger, startLog }, backend, resources)
+      begun.move()
       await agent.#listen(logger)
       return agent
     } catch (reason) {

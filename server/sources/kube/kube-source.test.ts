@@ -214,6 +214,27 @@ test('a rescan gets its list by pages where the server does not stream any more'
   assert.equal(s.api.modes('Service'), 'stream stream list watch')
 })
 
+test('a source that is prepared has asked for everything, and has written nothing before it is started', async () => {
+  await using s = new Subject()
+  s.api.put(web)
+  s.source.prepare()
+  s.source.prepare()
+  await s.settle()
+  assert.deepEqual(s.api.requests.map(it => it.kind).toSorted(), [
+    'EndpointSlice',
+    'Node',
+    'Service',
+    'ServiceCIDR',
+  ])
+  // A change that comes meanwhile is not lost, and comes after the list.
+  s.api.put(serviceJson('later'))
+  await s.settle()
+  assert.deepEqual([s.services(), s.store.revision], ['?', 0])
+  const asked = s.api.requests.length
+  await s.start()
+  assert.deepEqual([s.services(), s.api.requests.length], ['later web', asked])
+})
+
 test('a closed source asks for nothing more, whatever it was doing, and who waits is told', async () => {
   const phases: ReadonlyArray<[string, (s: Subject) => Promise<unknown>]> = [
     ['watching', s => s.start()],
@@ -232,6 +253,13 @@ test('a closed source asks for nothing more, whatever it was doing, and who wait
       },
     ],
     ['not started', async () => {}],
+    [
+      'with lists that nobody takes yet',
+      async s => {
+        s.source.prepare()
+        await s.settle()
+      },
+    ],
   ]
   for (const [phase, reach] of phases) {
     const s = new Subject()

@@ -4,7 +4,7 @@ import type { Store } from '../../store/store.ts'
 import { ApiClient } from './api-client.ts'
 import { Lifeline } from './lifeline.ts'
 import { defaultLimits, type ReflectorLimits } from './limits.ts'
-import { Reflector } from './reflector.ts'
+import { Reflector, type ReflectorTarget } from './reflector.ts'
 import { proxyResources, type Resource, type ResourceOptions } from './resources.ts'
 import { StoreTarget } from './store-target.ts'
 import type { Transport } from './transport.ts'
@@ -36,6 +36,9 @@ export class KubeSource implements AsyncDisposable {
   readonly #parts: readonly Part[]
   readonly #targets: readonly StoreTarget[]
   readonly #lifeline: Lifeline
+  /** Whether lists may be written, once that is known. */
+  readonly #mayWrite = Promise.withResolvers<boolean>()
+  #prepared = false
 
   /** The transport is the source's own from here on. */
   constructor(store: Store, transport: Transport, options: KubeSourceOptions) {
@@ -67,7 +70,7 @@ export class KubeSource implements AsyncDisposable {
     const written = { ...targets, Service: services, EndpointSlice: slices }
     this.#parts = proxyResources(options).map(resource => {
       const reflector = new Reflector({
-        ...{ resource, transport, target: written[resource.kind], clock, random, limits },
+        ...{ resource, transport, target: this.#heldBack(written[resource.kind]), clock, random, limits },
         adjust: own,
         onFailure: onRead,
       })
@@ -75,10 +78,29 @@ export class KubeSource implements AsyncDisposable {
     })
   }
 
-  /** Begins; waits for nothing. */
-  start(): Promise<void> {
+  /** Begins to read; what comes is kept until `start`. */
+  prepare(): void {
+    if (this.#prepared) return
+    this.#prepared = true
     for (const { reflector } of this.#parts) reflector.start()
+  }
+
+  /** Begins to write into the store; waits for nothing. */
+  start(): Promise<void> {
+    this.prepare()
+    this.#mayWrite.resolve(true)
     return Promise.resolve()
+  }
+
+  /** The same target, whose first list waits for `start`; nothing else is written before it. */
+  #heldBack(target: ReflectorTarget): ReflectorTarget {
+    return {
+      replace: async items => {
+        if (await this.#mayWrite.promise) await target.replace(items)
+      },
+      put: item => target.put(item),
+      delete: ref => target.delete(ref),
+    }
   }
 
   /** Lists everything anew; resolves when the store has it. Throws `io` when the server does not give it. */
@@ -100,6 +122,7 @@ export class KubeSource implements AsyncDisposable {
 
   /** Stops following. The store keeps what it has. */
   async [Symbol.asyncDispose](): Promise<void> {
+    this.#mayWrite.resolve(false)
     await Promise.all(this.#parts.map(({ reflector }) => reflector[Symbol.asyncDispose]()))
     this.client[Symbol.dispose]()
     await this.#transport[Symbol.asyncDispose]()
