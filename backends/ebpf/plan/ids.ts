@@ -18,19 +18,18 @@ export interface LimboId extends Id {
 const State = { free: 0, live: 1, limbo: 2 } as const
 
 /**
- * Dense ids of named things (service ports, memberships), lowest first, from 1: 0 is what zeroed memory says.
- * A released id is in limbo: its key gets it back, nobody else does until `free` says that it is forgotten.
+ * Dense ids of named things (service ports, memberships), lowest first, from 1: 0 is what zeroed memory says. A
+ * released id is in limbo: its key gets it back, nobody else does until `free` says that it is forgotten. Which key a
+ * live id is of is for its owner to know, who asks once.
  */
 export class IdTable {
   /** Largest id. */
   readonly max: number
   readonly #free: BitSet
-  readonly #idByKey = new Map<string, number>()
-  readonly #keyById: (string | undefined)[] = []
   readonly #state: Uint8Array
   readonly #generation: Uint16Array
-  /** Stays of the ids in limbo. */
-  readonly #limbo = new Map<number, number>()
+  readonly #limbo = new Map<number, Pick<LimboId, 'key' | 'stay'>>()
+  readonly #limboByKey = new Map<string, number>()
   #stays = 0
 
   constructor(max: number) {
@@ -49,73 +48,56 @@ export class IdTable {
     return this.#limbo.size
   }
 
-  /** The id of key, live or in limbo. */
-  find(key: string): Id | undefined {
-    const id = this.#idByKey.get(key)
-    return id === undefined ? undefined : this.#at(id)
-  }
-
-  keyOf(id: number): string | undefined {
-    return this.#keyById[id]
-  }
-
   isLive(id: number): boolean {
     return this.#state[id] === State.live
   }
 
-  isFree(id: number): boolean {
-    return this.#state[id] === State.free
-  }
-
-  /** The id of key, made live; a new one when it has none. undefined when all are taken. */
+  /** The id that key had, if it is in limbo, else a new one. undefined when all are taken. */
   acquire(key: string): Id | undefined {
-    const known = this.#idByKey.get(key)
-    if (known !== undefined) {
-      this.#limbo.delete(known)
-      this.#state[known] = State.live
-      return this.#at(known)
+    const had = this.#limbo.size === 0 ? undefined : this.#limboByKey.get(key)
+    if (had !== undefined) {
+      this.#leaveLimbo(had)
+      this.#state[had] = State.live
+      return this.#at(had)
     }
     const id = this.#free.first()
     if (id === undefined) return undefined
     this.#generation[id] = (this.#generation[id] ?? 0) + 1
-    this.#own(id, key, State.live)
+    this.#free.delete(id)
+    this.#state[id] = State.live
     return this.#at(id)
   }
 
-  /** The owner has vanished. */
-  release(key: string): void {
-    const id = this.#idByKey.get(key)
-    assert(id !== undefined && this.isLive(id), `${key} has no live id`)
-    this.#state[id] = State.limbo
-    this.#limbo.set(id, ++this.#stays)
+  /** The owner, by its key, has vanished. */
+  release(id: number, key: string): void {
+    assert(this.isLive(id) && !this.#limboByKey.has(key), `${key} has no live id ${id}`)
+    this.#limboByKey.set(key, id)
+    this.#enterLimbo(id, key)
   }
 
   limbo(): LimboId[] {
-    return [...this.#limbo].map(([id, stay]) => ({ ...this.#at(id), key: this.#keyById[id], stay }))
+    return [...this.#limbo].map(([id, stay]) => ({ ...this.#at(id), ...stay }))
   }
 
   isInLimbo(id: number, stay: number): boolean {
-    return this.#limbo.get(id) === stay
+    return this.#limbo.get(id)?.stay === stay
   }
 
   /** Nobody remembers the id: it may be given again. false when it has left this stay in limbo meanwhile. */
   free(id: number, stay: number): boolean {
-    if (this.#limbo.get(id) !== stay) return false
-    this.#limbo.delete(id)
-    const key = this.#keyById[id]
-    if (key !== undefined) this.#idByKey.delete(key)
-    this.#keyById[id] = undefined
+    if (!this.isInLimbo(id, stay)) return false
+    this.#leaveLimbo(id)
     this.#state[id] = State.free
     this.#free.add(id)
     return true
   }
 
-  /** Takes over an id of a former life. false when the id is out of range or taken, or the key has another. */
-  adopt(key: string, id: number, generation: number, state: 'live' | 'limbo'): boolean {
-    if (!this.#free.has(id) || this.#idByKey.has(key)) return false
+  /** Takes over a live id of a former life. false when it is out of range or taken. */
+  adopt(id: number, generation: number): boolean {
+    if (!this.#free.has(id)) return false
+    this.#free.delete(id)
     this.#generation[id] = generation
-    this.#own(id, key, state === 'live' ? State.live : State.limbo)
-    if (state === 'limbo') this.#limbo.set(id, ++this.#stays)
+    this.#state[id] = State.live
     return true
   }
 
@@ -123,8 +105,7 @@ export class IdTable {
   block(id: number): void {
     if (!this.#free.has(id)) return
     this.#free.delete(id)
-    this.#state[id] = State.limbo
-    this.#limbo.set(id, ++this.#stays)
+    this.#enterLimbo(id, undefined)
   }
 
   /** A free id was seen with this generation: its next life gets a later one. */
@@ -133,11 +114,15 @@ export class IdTable {
     this.#generation[id] = Math.max(this.#generation[id] ?? 0, generation)
   }
 
-  #own(id: number, key: string, state: 1 | 2): void {
-    this.#free.delete(id)
-    this.#idByKey.set(key, id)
-    this.#keyById[id] = key
-    this.#state[id] = state
+  #enterLimbo(id: number, key: string | undefined): void {
+    this.#state[id] = State.limbo
+    this.#limbo.set(id, { key, stay: ++this.#stays })
+  }
+
+  #leaveLimbo(id: number): void {
+    const key = this.#limbo.get(id)?.key
+    if (key !== undefined) this.#limboByKey.delete(key)
+    this.#limbo.delete(id)
   }
 
   #at(id: number): Id {

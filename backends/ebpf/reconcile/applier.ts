@@ -223,24 +223,27 @@ export class Applier {
   /** Members for endpoints, ascending by id; new ones get an id in the order of the endpoints. */
   #membersOf(port: PortState, family: Family, endpoints: readonly EndpointView[]): Member[] {
     const { backendIds } = this.#tables
-    const members = new Map<number, Member>()
+    const members: Member[] = []
     let without = 0
     for (const { address, port: number } of endpoints) {
-      let member = port.members.get(memberKey(address, number))
+      const key = memberKey(address, number)
+      let member = port.members.get(key)
       if (member === undefined) {
-        const id = backendIds.acquire(memberIdKey(port.id, address, number))
+        const id = backendIds.acquire(memberIdKey(port.id, key))
         if (id === undefined) without++
-        else member = this.#tables.addMember(port, { ...id, family, address, port: number })
+        else member = this.#tables.addMember(port, key, id, { family, address, port: number })
       }
       if (member === undefined) continue
       member.serves = true
-      members.set(member.id, member)
+      members.push(member)
     }
     if (without > 0) {
       const message = `${port.key}: ${without} of ${endpoints.length} endpoints have no id, all ${backendIds.max} are taken`
       this.#unfit(port.service, 'backend ids', message)
     }
-    return [...members.values()].sort((a, b) => a.id - b.id)
+    // Most of the time they are in order, and nobody is there twice.
+    const inOrder = members.every((member, at) => at === 0 || (members[at - 1]?.id ?? 0) < member.id)
+    return inOrder ? members : [...new Set(members)].sort((a, b) => a.id - b.id)
   }
 
   /** A range for a list, smaller when not all fit; undefined when it must wait or stay as it is. */
@@ -339,7 +342,10 @@ export class Applier {
   }
 
   #settleMembers(port: PortState): void {
-    const inForce = new Set(port.lists.flatMap(list => (list.inForce ? list.ids : [])))
+    const lists = port.lists.filter(list => list.inForce)
+    // Ids are in a list once.
+    if (lists.length === 1 && lists[0]?.ids.length === port.members.size) return
+    const inForce = new Set(lists.flatMap(list => list.ids))
     if (inForce.size === port.members.size) return
     const endpoints = endpointsOf(port)
     for (const [key, member] of port.members) {
@@ -352,7 +358,7 @@ export class Applier {
       }
       if (member.serves && port.protocol === 'UDP') this.#outcome.dead.push(member)
       member.serves = false
-      if (endpoint === undefined) this.#tables.dropMember(port, member)
+      if (endpoint === undefined) this.#tables.dropMember(port, key, member)
     }
   }
 

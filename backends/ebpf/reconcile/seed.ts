@@ -1,6 +1,6 @@
 import type { Adopted, AdoptedContents } from './adopted.ts'
 import type { CfgWriter } from './cfg-writer.ts'
-import { type ListState, memberIdKey, type PortState } from './state.ts'
+import { type ListState, memberKey, type PortState } from './state.ts'
 import type { Tables } from './tables.ts'
 
 /** Begins with what a former agent has left. Nothing is written. */
@@ -12,23 +12,24 @@ export async function seed(
 ): Promise<void> {
   const { ids, contents } = adopted
   const ports = new Map<number, PortState>()
+  // First: what is taken from here on is not free any more.
+  for (const [id, generation] of ids.generations) tables.backendIds.noteGeneration(id, generation)
   for (const { id, key, service, protocol, name } of ids.servicePorts) {
-    if (!tables.portIds.adopt(key, id, 0, 'live')) continue
+    if (tables.services.get(service)?.ports.has(key) || !tables.portIds.adopt(id, 0)) continue
     if (contents !== undefined) tables.names.applied.set(id, key)
     ports.set(id, tables.addPort(tables.service(service), { key, id, protocol, name }))
     await breathe()
   }
   for (const { servicePort, id, generation, address, port: number, family } of ids.members) {
     const port = ports.get(servicePort)
-    const key = memberIdKey(servicePort, address, number)
+    const key = memberKey(address, number)
     if (port === undefined) tables.backendIds.block(id)
-    else if (tables.backendIds.adopt(key, id, generation, 'live'))
-      tables.addMember(port, { id, generation, address, port: number, family })
+    else if (!port.members.has(key) && tables.backendIds.adopt(id, generation))
+      tables.addMember(port, key, { id, generation }, { address, port: number, family })
     await breathe()
   }
   for (const id of ids.blockedBackends) tables.backendIds.block(id)
   for (const id of ids.blockedServicePorts) tables.portIds.block(id)
-  for (const [id, generation] of ids.generations) tables.backendIds.noteGeneration(id, generation)
   if (contents !== undefined) await seedContents(tables, cfg, contents, ports, breathe)
 }
 

@@ -70,6 +70,21 @@ describe('stale UDP flows', () => {
     assert.equal(idOf(agent, '10.1.0.1:53'), 1)
   })
 
+  it('are no problem any more when their backend serves again after a pass that failed', async () => {
+    using agent = new Harness()
+    await agent.apply(dns(['10.1.0.1:53', '10.1.0.2:53']))
+    const { destroyStale } = agent.kernel
+    agent.kernel.destroyStale = async () => {
+      throw new Error('no memory for an iterator')
+    }
+    await agent.apply(dns(['10.1.0.2:53']))
+    assert.match(agent.problems().join(), /no memory for an iterator/)
+    agent.kernel.destroyStale = destroyStale
+    await agent.apply(dns(['10.1.0.1:53', '10.1.0.2:53']))
+    await agent.clock.pass(600_000)
+    assert.deepEqual(agent.problems(), [])
+  })
+
   it('are looked for a second time, for a connect() may end after the first', async () => {
     using agent = new Harness()
     await agent.apply(dns(['10.1.0.1:53', '10.1.0.2:53']))

@@ -103,6 +103,8 @@ export class StaleSockets {
       for (const dead of this.#queue.values()) if (this.#options.serves(dead)) this.#queue.delete(dead.id)
       const batch = [...this.#queue.values()].slice(0, MAX_BATCH)
       if (batch.length > 0) failed = !(await this.#destroy(batch))
+      // Those that a pass has failed for serve again.
+      else this.failure = undefined
       this.#options.progressed()
     }
     this.#running = false

@@ -102,8 +102,7 @@ export interface FrontendState {
 export const memberKey = (address: string, port: number): string => `${address} ${port}`
 
 /** Members of all service ports share one table of ids. */
-export const memberIdKey = (servicePort: number, address: string, port: number): string =>
-  `${servicePort} ${address} ${port}`
+export const memberIdKey = (servicePort: number, member: string): string => `${servicePort} ${member}`
 
 export const newServiceState = (key: string): ServiceState => ({
   key,

@@ -1,6 +1,6 @@
 import { AddressTable } from '../plan/address-table.ts'
 import { Claims } from '../plan/claims.ts'
-import { IdTable } from '../plan/ids.ts'
+import { type Id, IdTable } from '../plan/ids.ts'
 import { AddressWriter } from './address-writer.ts'
 import { FrontendTable } from './frontend-table.ts'
 import { ListTable } from './list-table.ts'
@@ -13,7 +13,6 @@ import {
   type ListState,
   type Member,
   memberIdKey,
-  memberKey,
   newServiceState,
   type PortState,
   type ServiceState,
@@ -89,25 +88,32 @@ export class Tables {
     return port
   }
 
-  addMember(port: PortState, slot: Omit<Member, 'serves'>): Member {
-    const member = { ...slot, serves: true }
-    port.members.set(memberKey(slot.address, slot.port), member)
-    this.members[slot.id] = member
+  /** key: see memberKey. */
+  addMember(
+    port: PortState,
+    key: string,
+    { id, generation }: Id,
+    slot: Omit<Member, keyof Id | 'serves'>,
+  ): Member {
+    const { family, address, port: number } = slot
+    const member: Member = { id, generation, family, address, port: number, serves: true }
+    port.members.set(key, member)
+    this.members[id] = member
     return member
   }
 
   /** The id goes to limbo: sockets and clients may remember it. */
-  dropMember(port: PortState, member: Member): void {
-    port.members.delete(memberKey(member.address, member.port))
-    this.members[member.id] = undefined
-    this.backendIds.release(memberIdKey(port.id, member.address, member.port))
+  dropMember(port: PortState, key: string, { id }: Member): void {
+    port.members.delete(key)
+    this.members[id] = undefined
+    this.backendIds.release(id, memberIdKey(port.id, key))
   }
 
   dropPort(port: PortState): void {
     const { service } = port
     service.ports.delete(port.key)
     if (service.ports.size === 0) this.emptied.add(service)
-    this.portIds.release(port.key)
+    this.portIds.release(port.id, port.key)
   }
 
   #retireOwnerless(list: ListState): void {
