@@ -2,12 +2,13 @@ import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
 import { Session } from 'node:inspector'
 import { test } from 'node:test'
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { createMap, openPinnedMap } from './bpf-map.ts'
 import { bytes, u32, u64 } from './codec.ts'
 import { EbpfError } from './error.ts'
 import { keyedMap } from './keyed-map.ts'
 import { memoryMap } from './memory-map.ts'
-import { type LoadOptions, loadObject, readObjectSpec } from './object.ts'
+import { type LoadOptions, loadObject, loadObjectInThread, readObjectSpec } from './object.ts'
 import { AttachType, MapFlag, MapType, ProgramType } from './sys/bpf-enum.ts'
 import { testObject } from './testdata/build.ts'
 import { failOnLeakedFds, interceptSyscalls, scratchPins } from './testing.ts'
@@ -202,4 +203,46 @@ test('a program that takes the verifier long loads while the process is profiled
     session.post('Profiler.stop')
     session.disconnect()
   }
+})
+
+test('loaded in a thread it is the same, two at once too, and others have their turns meanwhile', async () => {
+  let turns = 0
+  let loading = true
+  const others = (async () => {
+    for (; loading; turns++) await nextTurn()
+  })()
+  const options: LoadOptions = { programs: ['second'], maxEntries: { count: 100 } }
+  const path = testObject('socket')
+  {
+    const [long, first, second] = await Promise.all([
+      loadObjectInThread(testObject('long')),
+      loadObjectInThread(path, options),
+      loadObjectInThread(path, options),
+    ])
+    using resources = new DisposableStack()
+    for (const object of [long, first, second]) resources.use(object)
+    assert.ok(long.program('rounds').info().verifiedInstructions > 100_000)
+    for (const { maps, programs } of [first, second]) {
+      assert.equal(maps.get('count')?.info.maxEntries, 100)
+      assert.deepEqual([...programs.keys()], ['second'])
+    }
+    assert.notEqual(first.program('second').id, second.program('second').id)
+  }
+  loading = false
+  await others
+  assert.ok(turns > 10, `${turns} turns`)
+})
+
+test('what fails in a thread is told as it is without one', async () => {
+  await assert.rejects(loadObjectInThread(testObject('refused')), (error: unknown) => {
+    assert.ok(error instanceof VerifierError)
+    assert.equal(error.program, 'unchecked')
+    return true
+  })
+  const path = testObject('socket')
+  await assert.rejects(loadObjectInThread(path, { maxEntries: { count: 0xffff_ffff } }), {
+    code: 'LOAD',
+    message: /count/,
+  })
+  await assert.rejects(loadObjectInThread(path, { programs: ['third'] }), { code: 'NOT_FOUND' })
 })

@@ -81,7 +81,24 @@ const missing = (path: string, kind: string, name: string, known: readonly strin
  * the options that the object lacks, LAYOUT, PERMISSION, LOAD. Nothing stays behind on failure.
  */
 export const loadObject = (path: string, options: LoadOptions = {}): LoadedObject => {
-  using file = new ObjectFile(path)
+  using file = prepare(path, options)
+  file.load()
+  return adopt(file)
+}
+
+/**
+ * The same in another thread: the kernel takes tenths of a second to verify programs and to make large maps, and this
+ * one has its turns meanwhile. What fails there is tried once more here, which tells why.
+ */
+export const loadObjectInThread = async (path: string, options: LoadOptions = {}): Promise<LoadedObject> => {
+  using file = prepare(path, options)
+  return (await file.loadInThread()) ? adopt(file) : loadObject(path, options)
+}
+
+/** Open, and as the options say. */
+const prepare = (path: string, options: LoadOptions): ObjectFile => {
+  using undo = new DisposableStack()
+  const file = undo.use(new ObjectFile(path))
   choosePrograms(file, options.programs)
   sizeMaps(file, options.maxEntries ?? {})
   reuseMaps(file, options)
@@ -96,8 +113,8 @@ export const loadObject = (path: string, options: LoadOptions = {}): LoadedObjec
       )
     file.setConstant(constant, value)
   }
-  file.load()
-  return adopt(file)
+  undo.move()
+  return file
 }
 
 const choosePrograms = (file: ObjectFile, names: readonly string[] | undefined): void => {

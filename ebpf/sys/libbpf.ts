@@ -1,4 +1,4 @@
-import koffi from 'koffi'
+import koffi, { type KoffiFunc } from 'koffi'
 import { EbpfError } from '../error.ts'
 
 /** An address in libbpf's memory; null = none. Never kept beyond one call of this package. */
@@ -109,12 +109,31 @@ const vsnprintf = koffi
 const printType = koffi.pointer(koffi.proto('int (int level, void *format, void *arguments)'))
 const LEVEL_INFO = 1
 
+let loads = 0
+
+/**
+ * bpf_object__load in a thread of libuv's pool: loading takes tenths of a second. Gives 0 or a negative errno. What
+ * libbpf has to say is lost: its printer would be called in that thread.
+ */
+export const loadInThread = async (object: Pointer): Promise<number> => {
+  const load = libbpf().load as unknown as KoffiFunc<(object: Pointer) => number>
+  const { promise, resolve, reject } = Promise.withResolvers<number>()
+  loads++
+  try {
+    load.async(object, (error: unknown, result: number) => (error ? reject(error) : resolve(result)))
+    return await promise
+  } finally {
+    loads--
+  }
+}
+
 /**
  * What libbpf prints (warnings and infos, no debugging) while `run` runs goes to `lines`, never to stderr. The
- * printer belongs to the whole process: objects are loaded by one thread at a time.
+ * printer belongs to the whole process: nothing is heard while another thread loads an object.
  */
 export const capturePrints = <T>(lines: string[], run: (lib: Libbpf) => T): T => {
   const lib = libbpf()
+  if (loads > 0) return run(lib)
   const text = Buffer.alloc(4096)
   const print = (level: number, format: Pointer, args: Pointer): number => {
     if (level > LEVEL_INFO) return 0

@@ -4,7 +4,7 @@ import { VerifierError } from '../verifier-error.ts'
 import type { AttachType, MapType, ProgramType } from './bpf-enum.ts'
 import { errnoError } from './errno.ts'
 import { Fd } from './fd.ts'
-import { capturePrints, type Libbpf, libbpf, type Pointer } from './libbpf.ts'
+import { capturePrints, type Libbpf, libbpf, loadInThread, type Pointer } from './libbpf.ts'
 import { Mapping } from './mapping.ts'
 import { bytesAt, textOf } from './memory.ts'
 import { type ConstantSpec, type ConstantValue, encodeConstant, readConstants } from './rodata.ts'
@@ -142,11 +142,8 @@ export class ObjectFile implements Disposable {
 
   /** Throws VerifierError, PERMISSION, LOAD. */
   load(): void {
-    const wanted = this.programs.filter(program => program.autoload)
-    using memory = Mapping.reserve(LOG_BYTES * Math.max(1, wanted.length))
-    for (const [index, program] of wanted.entries()) {
-      program.setLog(memory.address + index * LOG_BYTES, LOG_BYTES)
-    }
+    const wanted = this.#wanted()
+    using memory = logsOf(wanted)
     const lines: string[] = []
     const result = withoutProfiling(() => capturePrints(lines, lib => lib.load(this.#object)))
     if (result >= 0) return
@@ -157,10 +154,27 @@ export class ObjectFile implements Disposable {
     throw loadError(`loading ${this.path}`, lines, -result)
   }
 
+  /** The same in another thread. false: it has failed, and `load` of another such file can tell why. */
+  async loadInThread(): Promise<boolean> {
+    return (await loadInThread(this.#object)) >= 0
+  }
+
+  #wanted(): FileProgram[] {
+    return this.programs.filter(program => program.autoload)
+  }
+
   [Symbol.dispose](): void {
     if (this.#object !== null) this.#lib.close(this.#object)
     this.#object = null
   }
+}
+
+/** Room for what the verifier says of each program. */
+const logsOf = (programs: readonly FileProgram[]): Mapping => {
+  const memory = Mapping.reserve(LOG_BYTES * Math.max(1, programs.length))
+  for (const [index, program] of programs.entries())
+    program.setLog(memory.address + index * LOG_BYTES, LOG_BYTES)
+  return memory
 }
 
 const walk = function* (next: (after: Pointer) => Pointer): Generator<Pointer> {
