@@ -3,14 +3,14 @@ import { KpngError } from '@kpng/api'
 import { runCleanup } from '../cleanup.ts'
 import { type KubeFlags, kubeWarnings } from '../kube-options.ts'
 import type { AgentFlags, FileFlags } from '../options.ts'
-import { agentSettings, configurationText } from './agent-settings.ts'
-import { fileSource, kubeSource } from './agent-source.ts'
-import { runAgent } from './run-agent.ts'
+import { type AgentSettings, agentSettings, configurationText } from './agent-settings.ts'
+import { fileSource, kubeSource, type OpenSource } from './agent-source.ts'
+import { Intake } from './intake.ts'
 
 /** `kpng file … to-ebpf`. */
 export async function runFileAgent(flags: AgentFlags & FileFlags): Promise<void> {
   if (await didSomethingElse(flags)) return
-  await runAgent(agentSettings(flags), fileSource(flags.input ?? []))
+  await run(agentSettings(flags), fileSource(flags.input ?? []))
 }
 
 /** `kpng kube … to-ebpf`. */
@@ -18,7 +18,14 @@ export async function runKubeAgent(flags: AgentFlags & KubeFlags): Promise<void>
   if (await didSomethingElse(flags)) return
   const settings = agentSettings(flags, { ofCluster: true })
   const warnings = [...settings.warnings, ...kubeWarnings(flags)]
-  await runAgent({ ...settings, warnings }, kubeSource(flags, settings.clientConnection))
+  await run({ ...settings, warnings }, kubeSource(flags, settings.clientConnection))
+}
+
+async function run(settings: AgentSettings, openSource: OpenSource): Promise<void> {
+  await using intake = new Intake(openSource, settings.nodeName)
+  // A server makes its first lists ready meanwhile.
+  const { runAgent } = await import('./run-agent.ts')
+  await runAgent(settings, intake)
 }
 
 /** kube-proxy's flags that say what to do instead of running. */

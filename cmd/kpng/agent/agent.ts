@@ -11,8 +11,8 @@ import { version } from '../version.ts'
 import { encodeViewDocument } from '../view-document.ts'
 import { AgentEvents } from './agent-events.ts'
 import type { AgentSettings } from './agent-settings.ts'
-import type { AgentSource, OpenSource } from './agent-source.ts'
-import { Intake } from './intake.ts'
+import type { AgentSource } from './agent-source.ts'
+import type { Intake } from './intake.ts'
 import { LoggingSink } from './logging-sink.ts'
 import { Observation } from './observation.ts'
 import { Pace } from './pace.ts'
@@ -104,10 +104,10 @@ export class Agent implements AsyncDisposable {
     countEvents(this.#observation.metrics.registry, () => this.#events.counts)
   }
 
-  /** With the status API, before anything is read. Throws KpngError. */
+  /** With the status API, before anything is written. The intake is its own from then on. Throws KpngError. */
   static async open(
     settings: AgentSettings,
-    openSource: OpenSource,
+    intake: Intake,
     logger: Logger,
     startLog: StartLog,
   ): Promise<Agent> {
@@ -117,8 +117,6 @@ export class Agent implements AsyncDisposable {
       resources.use(lockInstance(settings.instance))
       const cgroup = settings.cgroupRoot ?? findCgroupRoot()
       checkCgroupDirectory(cgroup)
-      await using begun = new AsyncDisposableStack()
-      const intake = begun.use(new Intake(openSource, settings.nodeName))
       let agent: Agent | undefined
       const backend = resources.use(
         await EbpfBackend.open({
@@ -137,7 +135,6 @@ export class Agent implements AsyncDisposable {
         }),
       )
       agent = new Agent({ settings, intake, cgroup, logger, startLog }, backend, resources)
-      begun.move()
       await agent.#listen(logger)
       return agent
     } catch (reason) {

@@ -34,5 +34,6 @@ test('a source is asked at once, and what is told before there is a listener is 
   intake.store.addSource('test')
   intake.store.delete('test', { kind: 'Node', name: 'n1' })
   await intake[Symbol.asyncDispose]()
+  await intake[Symbol.asyncDispose]()
   assert.deepEqual(calls, ['prepare', 'n1', 'closed'])
 })

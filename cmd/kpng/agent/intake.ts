@@ -15,13 +15,14 @@ export interface IntakeListener {
 
 /**
  * What an agent reads, and where it goes. Asked for at once, while there is nobody yet to take it: a server makes its
- * first lists ready while programs are loaded. The store is empty until the source is started.
+ * first lists ready while modules and programs are loaded. The store is empty until the source is started.
  */
 export class Intake implements AsyncDisposable {
   readonly store: Store
   readonly source: AgentSource
   #listener: IntakeListener | undefined
-  #early: ApiAnswer[] = []
+  readonly #early: ApiAnswer[] = []
+  #closed: Promise<void> | undefined
 
   constructor(openSource: OpenSource, nodeName: string) {
     const store: Store = new Store({ onWrite: write => this.#listener?.written(write, store.isComplete()) })
@@ -44,6 +45,7 @@ export class Intake implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.source[Symbol.asyncDispose]()
+    this.#closed ??= Promise.resolve(this.source[Symbol.asyncDispose]())
+    await this.#closed
   }
 }

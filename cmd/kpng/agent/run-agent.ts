@@ -1,8 +1,8 @@
 import { requireCapabilities } from '../capabilities.ts'
 import { Agent } from './agent.ts'
 import type { AgentSettings } from './agent-settings.ts'
-import type { OpenSource } from './agent-source.ts'
 import { ConfigurationWatch } from './configuration/configuration-watch.ts'
+import type { Intake } from './intake.ts'
 import { createLogger } from './logger.ts'
 import { servedFamilies } from './served-families.ts'
 import { StartLog } from './start-log.ts'
@@ -10,8 +10,11 @@ import { StartLog } from './start-log.ts'
 /** For Events on why the agent ends. */
 const lastWordsWithinMs = 3_000
 
-/** `kpng <source> … to-ebpf`: runs until SIGTERM, SIGINT or SIGHUP. The datapath stays when it ends. */
-export async function runAgent(settings: AgentSettings, openSource: OpenSource): Promise<void> {
+/**
+ * `kpng <source> … to-ebpf`: runs until SIGTERM, SIGINT or SIGHUP. The datapath stays when it ends. The intake is closed
+ * then, or else its owner's.
+ */
+export async function runAgent(settings: AgentSettings, intake: Intake): Promise<void> {
   const logger = createLogger(settings.logLevel, { instance: settings.instance, node: settings.nodeName })
   const stopped = stopSignal()
   const { configurationFile: file } = settings
@@ -20,7 +23,7 @@ export async function runAgent(settings: AgentSettings, openSource: OpenSource):
   using startLog = new StartLog(settings, servedFamilies(), logger)
   startLog.begin()
   for (const { name, without } of missed) logger.warn({ capability: `CAP_${name}` }, `missing: ${without}`)
-  await using agent = await Agent.open(settings, openSource, logger, startLog)
+  await using agent = await Agent.open(settings, intake, logger, startLog)
   if (settings.initOnly) {
     logger.info({}, 'the programs are loaded and the maps pinned; what is left to do needs an agent')
     return
