@@ -9,7 +9,8 @@
  *             service)
  *   living    belongs to sockets, clients and namespaces, survives upgrades: version byte, append-only layout,
  *             reserved space (sk_tcp, sk_udp, rsk, affinity, netns)
- *   counters  may start again at zero (backend_count, service_count, reason_count, netns_missing)
+ *   counters  go along to a map of another size; start again at zero when the layout changes (backend_count,
+ *             service_count, reason_count, netns_missing)
  *
  * "U" is user space, "K" the programs. max_entries below are minimums for loading by hand: the agent sets
  * the real sizes before it loads.
@@ -27,6 +28,9 @@
  * means changes, not when a field takes reserved bytes: who does not know that field does not miss it. Each version
  * reads the records of the one before. Users can go back from a version that raises it only to one that reads the new
  * records, so such a one comes first. An agent does not replace programs whose records it cannot read.
+ *
+ * In every version, of sk_tcp and of sk_udp.connected, the flag that a connection is counted as open and the id of its
+ * backend mean what they do here: who cannot read the rest ends the count all the same.
  */
 enum version {
 	LAYOUT_VERSION = 1,
@@ -251,7 +255,7 @@ struct service_name {
  */
 enum sk_tcp_flag {
 	SK_TCP_USED = 1, /* describes the connection that the socket has */
-	SK_TCP_OPEN = 2, /* counted in backend_count.open */
+	SK_TCP_OPEN = 2, /* counted in backend_count.open; in every version of records, as is backend */
 };
 
 struct sk_tcp {
@@ -270,7 +274,7 @@ struct sk_tcp {
 
 enum udp_flow_flag {
 	UDP_FLOW_USED = 1,
-	UDP_FLOW_OPEN = 2, /* counted in backend_count.open; connected only */
+	UDP_FLOW_OPEN = 2, /* counted in backend_count.open; connected only; in every version, as is backend */
 	UDP_FLOW_SHARED = 4, /* another VIP of the socket has this backend: last_used_ns says whose a reply is */
 	UDP_FLOW_DIRECT = 8, /* the socket has since sent to the backend itself: replies are not the VIP's */
 };
@@ -398,7 +402,10 @@ struct stale_socket {
 	__u32 ifindex; /* of the device that it is bound to (SO_BINDTODEVICE), or 0 */
 };
 
-/* One use of a backend id by a socket: how ids are found again after a restart and known to be free. */
+/*
+ * One use of a backend id by a socket: how ids are found again after a restart and known to be free. Of a record that
+ * cannot be read only the id is known: service_port is 0.
+ */
 struct record_row {
 	__u32 backend;
 	__u16 generation;

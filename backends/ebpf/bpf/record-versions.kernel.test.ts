@@ -57,7 +57,7 @@ test('records of the version before are read: names, replies, and counts that en
 })
 
 test('records of a version that is not known count as absent and are counted; nothing in them is believed', async () => {
-  const service = datapath.service({ vips: ['10.96.2.1#80'], backends: [a] })
+  datapath.service({ vips: ['10.96.2.1#80'], backends: [a] })
   datapath.replacePrograms(versionDirectory('next'))
   await open('1', '10.96.2.1')
   datapath.replacePrograms()
@@ -65,14 +65,44 @@ test('records of a version that is not known count as absent and are counted; no
   // The backend itself: neither the Service nor what its port looks like to who misreads it.
   assert.deepEqual(await peers('1'), ['10.1.0.1 7000', '10.1.0.1 7000', '10.1.0.1 7000'])
   assert.equal(unknown(), before + 3)
-  const ids = [...datapath.records('tcp'), ...datapath.records('udp')].map(row => row.backend)
-  assert.deepEqual(
-    ids.filter(id => id === service.idOf(a)),
-    [],
-  )
-  assert.equal(service.count(a).open, 2)
-  await client.call('close t1')
-  assert.equal(service.count(a).open, 2, 'whose count it was is not known')
+})
+
+test('a connection whose record is not known is open until it ends, and its backend’s id is in use until then', async () => {
+  const vip = '10.96.5.1'
+  const service = datapath.service({ vips: [`${vip}#80`], backends: [a] })
+  datapath.replacePrograms(versionDirectory('next'))
+  await open('1', vip)
+  await open('2', vip)
+  await open('3', vip)
+  datapath.replacePrograms()
+  const before = unknown()
+  const rows = () =>
+    [...datapath.records('tcp'), ...datapath.records('udp')].filter(row => row.backend === service.idOf(a))
+  const nothingElse = { servicePort: 0, generation: 0, backendPort: 0, backendAddr: new Uint8Array(16) }
+  for (const row of rows()) assert.deepEqual({ ...row, ...nothingElse }, row)
+  assert.deepEqual([rows().length, service.count(a).open], [6, 6])
+  // Closed, connected to a Service, connected to something else: once each.
+  const other = datapath.service({ vips: ['10.96.5.2#80'], backends: [b] })
+  for (const socket of ['t1', 'u1']) await client.call(`close ${socket}`)
+  assert.deepEqual([rows().length, service.count(a).open], [4, 4])
+  await client.call('connect u2 10.96.5.2 80')
+  await client.call('connect u3 10.1.0.2 7000')
+  assert.deepEqual([rows().length, service.count(a).open, other.count(b).open], [2, 2, 1])
+  for (const socket of ['t2', 't3', 'u2', 'u3', 's1', 's2', 's3']) await client.call(`close ${socket}`)
+  assert.deepEqual([rows().length, service.count(a).open, other.count(b).open], [0, 0, 0])
+  assert.ok(unknown() > before)
+})
+
+test('what was ended without being read stays ended for the version that can', async () => {
+  const service = datapath.service({ vips: ['10.96.6.1#80'], backends: [a] })
+  datapath.replacePrograms(versionDirectory('next'))
+  await open('1', '10.96.6.1')
+  datapath.replacePrograms()
+  await client.call('connect u1 10.1.0.2 7000')
+  datapath.replacePrograms(versionDirectory('next'))
+  assert.equal(service.count(a).open, 1)
+  for (const socket of ['t1', 'u1']) await client.call(`close ${socket}`)
+  assert.equal(service.count(a).open, 0)
 })
 
 test('a socket with a record that is not known begins a new one', async () => {

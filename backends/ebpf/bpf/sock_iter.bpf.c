@@ -71,6 +71,18 @@ int stale_udp(struct bpf_iter__bpf_sk_storage_map *ctx)
 	return 0;
 }
 
+/*
+ * Of a record that cannot be read: the id that an open connection is counted by is in use. The row has nothing else, no
+ * service port either.
+ */
+static __always_inline int write_unknown(struct seq_file *seq, __u8 proto, __u32 backend)
+{
+	struct record_row row = {.proto = proto, .connected = 1, .backend = backend};
+
+	bpf_seq_write(seq, &row, sizeof(row));
+	return 0;
+}
+
 /* Backends that records of TCP sockets name, as struct record_row. */
 SEC("iter/bpf_sk_storage_map")
 int records_tcp(struct bpf_iter__bpf_sk_storage_map *ctx)
@@ -78,7 +90,11 @@ int records_tcp(struct bpf_iter__bpf_sk_storage_map *ctx)
 	struct sk_tcp *record = ctx->value;
 	struct record_row row = {.proto = IPPROTO_TCP, .connected = 1};
 
-	if (!ctx->sk || !record || !is_readable(record->version) || !(record->flags & SK_TCP_USED))
+	if (!ctx->sk || !record || !record->version)
+		return 0;
+	if (!is_readable(record->version))
+		return record->flags & SK_TCP_OPEN ? write_unknown(ctx->meta->seq, row.proto, record->backend) : 0;
+	if (!(record->flags & SK_TCP_USED))
 		return 0;
 	row.backend = record->backend;
 	row.generation = record->generation;
@@ -109,8 +125,12 @@ int records_udp(struct bpf_iter__bpf_sk_storage_map *ctx)
 {
 	struct sk_udp *record = ctx->value;
 
-	if (!ctx->sk || !record || !is_readable(record->version))
+	if (!ctx->sk || !record || !record->version)
 		return 0;
+	if (!is_readable(record->version))
+		return record->connected.flags & UDP_FLOW_OPEN
+			       ? write_unknown(ctx->meta->seq, IPPROTO_UDP, record->connected.backend)
+			       : 0;
 	write_flow(ctx->meta->seq, &record->connected, true);
 	for (int i = 0; i < UDP_SLOTS; i++)
 		write_flow(ctx->meta->seq, &record->slot[i], false);

@@ -25,13 +25,27 @@ static __always_inline void tcp_record_end(struct sk_tcp *record)
 		open_add(record->backend, -1);
 }
 
+/* The same of a record that cannot be read: all that is known of it is what was counted. */
+static __always_inline void tcp_unknown_end(struct sk_tcp *record)
+{
+	if (!(record->flags & SK_TCP_OPEN))
+		return;
+	record->flags &= ~SK_TCP_OPEN;
+	barrier();
+	open_add(record->backend, -1);
+}
+
 /* A connect() to something else: getpeername must not show the Service of the connection before. */
 static __always_inline void tcp_forget(struct bpf_sock *sk)
 {
-	struct sk_tcp *record = tcp_record(sk);
+	struct sk_tcp *record = bpf_sk_storage_get(&sk_tcp, sk, NULL, 0);
 
-	if (record)
+	if (!record)
+		return;
+	if (can_read(record->version))
 		tcp_record_end(record);
+	else if (unlikely(record->version))
+		tcp_unknown_end(record);
 }
 
 /* False if there is no memory for it. */
@@ -43,10 +57,12 @@ static __always_inline bool tcp_remember(struct bpf_sock *sk, const struct reque
 
 	if (!record)
 		return false;
-	if (can_read(record->version))
+	if (can_read(record->version)) {
 		tcp_record_end(record);
-	else if (unlikely(record->version))
+	} else if (unlikely(record->version)) {
+		tcp_unknown_end(record);
 		*record = (struct sk_tcp){};
+	}
 	record->version = RECORD_VERSION;
 	record->vip_port = request->port;
 	record->backend_port = pick->port;

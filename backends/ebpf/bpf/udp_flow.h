@@ -149,21 +149,19 @@ static __always_inline bool udp_remember_connected(struct bpf_sock_addr *ctx, co
 /* connect() to something that is not a Service. */
 static __always_inline void udp_forget(struct bpf_sock *sk)
 {
-	struct sk_udp *record = udp_record(sk);
+	struct sk_udp *record = bpf_sk_storage_get(&sk_udp, sk, NULL, 0);
 
 	if (record)
-		connected_end(&record->connected);
+		udp_record_end(record);
 }
 
 /* close(). The kernel frees the record a moment later; nobody is to see it until then. */
 static __always_inline void udp_release(struct bpf_sock *sk)
 {
-	struct sk_udp *record = udp_record(sk);
+	struct sk_udp *record = bpf_sk_storage_get(&sk_udp, sk, NULL, 0);
 
-	if (!record)
-		return;
-	connected_end(&record->connected);
-	record->version = 0;
+	if (record && udp_record_end(record))
+		record->version = 0;
 }
 
 /* A datagram to something that is not a Service. If it is a backend of ours, its replies are its own. */

@@ -88,14 +88,49 @@ static __always_inline struct sk_udp *udp_record(struct bpf_sock *sk)
 	return record && can_read(record->version) ? record : NULL;
 }
 
+/* The connection is over, or another one takes its place. */
+static __always_inline void connected_end(struct udp_flow *connected)
+{
+	__u16 flags = connected->flags;
+
+	connected->flags = 0;
+	barrier();
+	if (flags & UDP_FLOW_OPEN)
+		open_add(connected->backend, -1);
+}
+
+/* The same of a record that cannot be read: all that is known of it is what was counted. */
+static __always_inline void udp_unknown_end(struct udp_flow *connected)
+{
+	if (!(connected->flags & UDP_FLOW_OPEN))
+		return;
+	connected->flags &= ~UDP_FLOW_OPEN;
+	barrier();
+	open_add(connected->backend, -1);
+}
+
+/* The connection that a record tells of is over. False if the record cannot be read. */
+static __always_inline bool udp_record_end(struct sk_udp *record)
+{
+	if (can_read(record->version)) {
+		connected_end(&record->connected);
+		return true;
+	}
+	if (unlikely(record->version))
+		udp_unknown_end(&record->connected);
+	return false;
+}
+
 /* NULL if there is no memory for it. */
 static __always_inline struct sk_udp *udp_record_create(struct bpf_sock_addr *ctx)
 {
 	struct sk_udp *record = bpf_sk_storage_get(&sk_udp, ctx->sk, NULL, BPF_SK_STORAGE_GET_F_CREATE);
 
 	if (record && !can_read(record->version)) {
-		if (unlikely(record->version))
+		if (unlikely(record->version)) {
+			udp_unknown_end(&record->connected);
 			__builtin_memset(record, 0, sizeof(*record));
+		}
 		/* A socket has a cookie only once somebody has asked for it, and stale_udp names it by that. */
 		bpf_get_socket_cookie(ctx);
 		record->tgid = bpf_get_current_pid_tgid() >> 32;
@@ -117,15 +152,4 @@ static __always_inline bool is_connected_to(struct bpf_sock *sk, const union add
 		return sk->dst_ip4 == addr->word[3]; /* set on IPv6 sockets with a mapped peer, too */
 	return sk->dst_ip6[0] == addr->word[0] && sk->dst_ip6[1] == addr->word[1] && sk->dst_ip6[2] == addr->word[2] &&
 	       sk->dst_ip6[3] == addr->word[3];
-}
-
-/* The connection is over, or another one takes its place. */
-static __always_inline void connected_end(struct udp_flow *connected)
-{
-	__u16 flags = connected->flags;
-
-	connected->flags = 0;
-	barrier();
-	if (flags & UDP_FLOW_OPEN)
-		open_add(connected->backend, -1);
 }

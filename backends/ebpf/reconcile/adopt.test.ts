@@ -225,6 +225,25 @@ describe('an agent that adopts', () => {
     assert.equal(agent.id('10.1.0.6:80'), 4)
   })
 
+  it('gives the id that a connection is counted by to nobody else, when that is all that is known of it', async () => {
+    using agent = new Harness()
+    await agent.apply(web(1, ['10.1.0.1:80']))
+    const unknown = { generation: 0, servicePort: 0, protocol: 'UDP', address: '::', port: 0 } as const
+    for (const backend of [1, 2]) agent.kernel.records.push(recordRow({ ...unknown, backend }))
+    const adopted = await agent.restart()
+    assert.deepEqual(adopted.ids.strays, [])
+    await agent.apply(web(1, ['10.1.0.1:80', '10.1.0.2:80']))
+    assert.deepEqual([agent.id('10.1.0.1:80'), agent.id('10.1.0.2:80')], [1, 3])
+    await agent.apply(web(1, ['10.1.0.2:80']))
+    await agent.clock.pass(60_000)
+    await agent.apply(web(1, ['10.1.0.2:80', '10.1.0.4:80']))
+    assert.equal(agent.id('10.1.0.4:80'), 4)
+    agent.kernel.records.length = 0
+    await agent.clock.pass(60_000)
+    await agent.apply(web(1, ['10.1.0.2:80', '10.1.0.4:80', '10.1.0.5:80', '10.1.0.6:80']))
+    assert.deepEqual([agent.id('10.1.0.5:80'), agent.id('10.1.0.6:80')], [1, 2])
+  })
+
   it('goes on with later generations than it finds in freed ranges', async () => {
     using agent = new Harness()
     await agent.apply(web(1, ['10.1.0.1:80', '10.1.0.2:80']))

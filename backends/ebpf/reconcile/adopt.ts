@@ -237,7 +237,12 @@ class Reader {
     for (const row of rows) {
       const slot = slotOfRecord(row)
       const { servicePort } = row
-      if (slot.id === 0 || servicePort === 0) continue
+      if (slot.id === 0) continue
+      if (servicePort === 0) {
+        // Of a record that cannot be read: a connection is counted by this id, whoever has it.
+        this.#blockedBackends.add(slot.id)
+        continue
+      }
       if (!this.#ports.has(servicePort)) this.#blockedServicePorts.add(servicePort)
       const known = this.#members.get(slot.id)
       if (known === undefined && this.#ports.has(servicePort) && this.#mayAdopt(servicePort, slot))
