@@ -137,3 +137,24 @@ test('counters of a service port go on through changes of its endpoints, and beg
   for (const [name, counts] of Object.entries(await stage.backendCounts()))
     assert.deepEqual([counts.connections, counts.datagrams, counts.open], [0, 0, 0], name)
 })
+
+test('an id that was of another service port before begins with its counters at 0', async () => {
+  // All ids there are: each life has those of the one before, as soon as nobody remembers them.
+  const all = Array.from({ length: 15 }, (_, n) => ({ name: `p${n}`, port: 80 + n }))
+  await stage.agent.stop()
+  stage.write()
+  await stage.agent.start(['--max-service-ports', '16'])
+  for (const name of ['first', 'second']) {
+    const ports = all.map(port => ({ ...port, port: 8080 }))
+    const objects = [
+      service({ name, clusterIPs: ['10.96.7.7'], ports: all }),
+      endpointSlice({ service: name, ports, endpoints: [pods[0]] }),
+    ]
+    const deadline = performance.now() + 10_000
+    while ((await stage.tryApply(...objects)).problems.length > 0 && performance.now() < deadline)
+      await sleep(100)
+    assert.deepEqual((await stage.counts())[`${name}:p0`], none, name)
+    for (const { port } of all) await stage.tally('10.96.7.7', port, 5)
+    assert.deepEqual((await stage.counts())[`${name}:p0`], { ...none, connections: 5 }, name)
+  }
+})

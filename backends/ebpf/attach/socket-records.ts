@@ -7,6 +7,8 @@ import {
   type MemoryMap,
   memoryMap,
   NetnsWorker,
+  perCpuMap,
+  possibleCpus,
   readIter,
 } from '@kpng/ebpf'
 import {
@@ -18,6 +20,8 @@ import {
   type RecordRow,
   recordRow,
   rskKey,
+  type ServiceCount,
+  serviceCount,
   staleSocket,
   type UdpFlow,
   udpFlow,
@@ -30,6 +34,10 @@ import type { Datapath } from './open-datapath.ts'
 const turnMs = 8
 
 const noCounts: BackendCount = { connections: 0n, datagrams: 0n, open: 0n, failures: 0n }
+/** Of each CPU. */
+const noTraffic: ServiceCount[] = Array.from({ length: possibleCpus() }, () => ({
+  ...{ connections: 0n, datagrams: 0n, refused: 0n, unreachable: 0n },
+}))
 
 /**
  * What sockets remember: passes over the socket storage of all network namespaces, and the end of connected UDP
@@ -41,6 +49,7 @@ export class SocketRecords implements ReconcilerHooks, AsyncDisposable {
   readonly #dead: KeyedMap<DeadKey, number>
   readonly #rsk: KeyedMap<unknown, UdpFlow>
   readonly #backendCount: MemoryMap<BackendCount>
+  readonly #serviceCount: KeyedMap<number, ServiceCount[]>
   /** One thread for all that is done in other namespaces. */
   readonly worker = new NetnsWorker()
   readonly grace: () => Promise<void>
@@ -58,6 +67,7 @@ export class SocketRecords implements ReconcilerHooks, AsyncDisposable {
     this.#dead = keyedMap(datapath.dead, deadKey, maps.dead.value)
     this.#rsk = keyedMap(datapath.map('rsk'), rskKey, udpFlow)
     this.#backendCount = memoryMap(datapath.map('backend_count'), backendCount)
+    this.#serviceCount = perCpuMap(datapath.map('service_count'), maps.serviceCount.key, serviceCount)
     links.move()
   }
 
@@ -103,8 +113,15 @@ export class SocketRecords implements ReconcilerHooks, AsyncDisposable {
   }
 
   /** An id begins its next life with its counters at zero. */
-  idsFreed({ backends }: { readonly backends: readonly number[] }): void {
+  idsFreed({
+    backends,
+    servicePorts,
+  }: {
+    readonly backends: readonly number[]
+    readonly servicePorts: readonly number[]
+  }): void {
     for (const id of backends) this.#backendCount.write(id, [noCounts])
+    this.#serviceCount.updateBatch(servicePorts.map(id => [id, noTraffic] as const))
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
