@@ -3,6 +3,7 @@ import { type NodeView, type ServiceView, type SyncState, serviceKey, type ViewS
 import { type BpfMap, EbpfError, type KeyedMap, keyedMap, perCpuMap, waitForPrograms } from '@kpng/ebpf'
 import { byName } from './attach/by-name.ts'
 import { DatapathUpkeep, type Kept } from './attach/datapath-upkeep.ts'
+import { keepClearOf } from './attach/foreign-ids.ts'
 import type { PinnedMap } from './attach/map-set.ts'
 import { Datapath, type DatapathOptions } from './attach/open-datapath.ts'
 import { SocketRecords } from './attach/socket-records.ts'
@@ -20,6 +21,7 @@ import { Reconciler } from './reconcile/reconciler.ts'
 import { transportOf } from './reconcile/rows.ts'
 import { Slicer } from './reconcile/slicer.ts'
 import type { ReconcilerStatus } from './reconcile/status.ts'
+import type { IdLimits } from './reconcile/tables.ts'
 
 /** What a logger must be able to do: pino's is one. */
 export interface BackendLogger {
@@ -91,7 +93,7 @@ export class EbpfBackend implements ViewSink, AsyncDisposable {
   #localAddresses: readonly string[] | undefined
   readonly #upkeep: DatapathUpkeep
   #attaching: Promise<void> | undefined
-  /** No attached program looks into maps of another generation. */
+  /** No program that runs looks into maps of another generation. */
   readonly #swapped = Promise.withResolvers<void>()
   /** Who waits for the programs to be in place. */
   readonly #awaitingPrograms: (() => void)[] = []
@@ -111,10 +113,7 @@ export class EbpfBackend implements ViewSink, AsyncDisposable {
     this.#serviceCount = perCpuMap(datapath.map('service_count'), maps.serviceCount.key, serviceCount)
     this.#reconciler = new Reconciler({
       maps: datapathMapsOf(name => datapath.map(name)),
-      limits: {
-        maxBackendId: datapath.map('backend_count').info.maxEntries - 1,
-        maxServicePortId: datapath.map('service_count').info.maxEntries - 1,
-      },
+      limits: idLimits(datapath),
       hooks: {
         grace: () => records.grace(),
         idsFreed: freed => records.idsFreed(freed),
@@ -144,7 +143,6 @@ export class EbpfBackend implements ViewSink, AsyncDisposable {
     this.#upkeep = new DatapathUpkeep({
       ...{ datapath, cgroup, logger, onChange },
       onAttached: again => {
-        this.#swapped.resolve()
         for (const resolve of this.#awaitingPrograms.splice(0)) resolve()
         if (again) return
         logger.info({ generation: datapath.generation }, 'synced: the programs are in place')
@@ -212,7 +210,7 @@ export class EbpfBackend implements ViewSink, AsyncDisposable {
     if (this.#upkeep.attached && this.#readLocalAddresses()) this.sync({ complete: this.#complete })
   }
 
-  /** Of what former programs have counted, some counted on until they ended. */
+  /** Of what former programs have counted and given to sockets, some did so until they ended. */
   async #endPrevious(): Promise<void> {
     try {
       await this.#records.grace()
@@ -220,6 +218,7 @@ export class EbpfBackend implements ViewSink, AsyncDisposable {
     } catch (reason) {
       this.#options.logger.warn({ err: reason }, 'counts of the maps before are left to the next start')
     }
+    this.#swapped.resolve()
   }
 
   /** Without waiting for stale sockets: what a new program writes is not made stale by what an old one did. */
@@ -282,6 +281,7 @@ export class EbpfBackend implements ViewSink, AsyncDisposable {
   async serviceTraffic(): Promise<ServicePortTraffic[]> {
     const slicer = new Slicer(trafficSliceMs)
     const traffic: ServicePortTraffic[] = []
+    this.#datapath.moveCounts()
     for (const { id, name } of this.#reconciler.servicePorts()) {
       if (slicer.over) await slicer.breathe()
       if (this.#closed) break
@@ -332,8 +332,18 @@ async function adoptDatapath(
     logger.warn({}, `found in the kernel: ${finding}`)
   const leftOut = adopted.findings.length - maxFindingsLogged
   if (leftOut > 0) logger.warn({ leftOut }, 'found in the kernel: more of this kind')
-  return reason === undefined ? adopted : { ...adopted, contents: undefined }
+  if (reason === undefined) return adopted
+  return {
+    ...adopted,
+    contents: undefined,
+    ids: keepClearOf(datapath.foreignIds, adopted.ids, idLimits(datapath)),
+  }
 }
+
+const idLimits = (datapath: Datapath): IdLimits => ({
+  maxBackendId: datapath.map('backend_count').info.maxEntries - 1,
+  maxServicePortId: datapath.map('service_count').info.maxEntries - 1,
+})
 
 /** Those of the generation before, where there is one that can be read: else none of its ids, and new ones. */
 function mapsToAdopt(datapath: Datapath, logger: BackendLogger): DatapathMaps {

@@ -1334,6 +1334,14 @@ export const maps = {
     maxEntries: 14,
     flags: 0,
   },
+  reasonCountBefore: {
+    name: 'reason_count_before',
+    type: MapType.PERCPU_ARRAY,
+    key: u32,
+    value: u64,
+    maxEntries: 1,
+    flags: 0,
+  },
   rsk: {
     name: 'rsk',
     type: MapType.LRU_HASH,
@@ -1356,6 +1364,14 @@ export const maps = {
     key: u32,
     value: serviceCount,
     maxEntries: 1024,
+    flags: 0,
+  },
+  serviceCountBefore: {
+    name: 'service_count_before',
+    type: MapType.PERCPU_ARRAY,
+    key: u32,
+    value: serviceCount,
+    maxEntries: 1,
     flags: 0,
   },
   skTcp: {
@@ -1430,6 +1446,16 @@ export const programs = {
     object: 'sock',
     section: 'cgroup/getpeername6',
   },
+  moveReasonCount: {
+    name: 'move_reason_count',
+    object: 'count_iter',
+    section: 'iter/bpf_map_elem',
+  },
+  moveServiceCount: {
+    name: 'move_service_count',
+    object: 'count_iter',
+    section: 'iter/bpf_map_elem',
+  },
   postBind4: {
     name: 'post_bind4',
     object: 'sock',
@@ -1491,17 +1517,22 @@ export const programs = {
 export const constants = {
   eventsEnabled: {
     name: 'events_enabled',
-    objects: ['select_test', 'sock', 'sock_iter'],
+    objects: ['count_iter', 'select_test', 'sock', 'sock_iter'],
     codec: bool,
+  },
+  possibleCpus: {
+    name: 'possible_cpus',
+    objects: ['count_iter'],
+    codec: u32,
   },
   recordTcp: {
     name: 'record_tcp',
-    objects: ['select_test', 'sock', 'sock_iter'],
+    objects: ['count_iter', 'select_test', 'sock', 'sock_iter'],
     codec: bool,
   },
   useSetRetval: {
     name: 'use_set_retval',
-    objects: ['select_test', 'sock', 'sock_iter'],
+    objects: ['count_iter', 'select_test', 'sock', 'sock_iter'],
     codec: bool,
   },
 } as const

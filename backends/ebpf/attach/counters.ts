@@ -1,90 +1,65 @@
-import { join } from 'node:path'
-import { type BpfMap, EbpfError, moveCounts, openPinnedMap, unpin } from '@kpng/ebpf'
+import { type BpfMap, EbpfError } from '@kpng/ebpf'
 import { openPin } from './generation.ts'
-import { type CountMap, countMaps, type MapLayouts, type PinnedMap } from './map-set.ts'
-import { countPath, namesIn } from './pin-paths.ts'
+import { type CarriedCount, type CountMap, carriedCounts, countMaps, type MapLayouts } from './map-set.ts'
+import { countPath } from './pin-paths.ts'
 
 export interface Counters {
   /** Those that are counted on in. */
   readonly reuse: Partial<Readonly<Record<CountMap, BpfMap>>>
-  /** backend_count of another size: what is open in it must not be forgotten. */
-  readonly outgrown: BpfMap | undefined
+  /** Those that others take the place of: what is counted in them is not forgotten before `OldCounts` has it. */
+  readonly outgrown: Partial<Readonly<Record<CarriedCount, BpfMap>>>
 }
 
-/** The counters that former agents have pinned. Of another size or layout they start again at zero. */
-export function openCounters(
-  instance: string,
-  layouts: MapLayouts,
-  entries: Readonly<Partial<Record<PinnedMap, number>>>,
-  resources: DisposableStack,
-): Counters {
+/** Which counts of former agents mean something to this one. */
+export interface CountsToKeep {
+  readonly layouts: MapLayouts
+  /** Ids are taken over: without them nobody knows whose the counts are. */
+  readonly idsKept: boolean
+  readonly entries: Readonly<Partial<Record<CountMap, number>>>
+}
+
+/** The counters that former agents have pinned. Those that do not fit start again, with what can be carried over. */
+export function openCounters(instance: string, keep: CountsToKeep, resources: DisposableStack): Counters {
   const reuse: Partial<Record<CountMap, BpfMap>> = {}
-  let outgrown: BpfMap | undefined
-  const fits = (map: BpfMap, name: CountMap, size: number | undefined): boolean => {
-    try {
-      layouts.check(`counter ${name}`, map, name, size)
-      return true
-    } catch (reason) {
-      if (reason instanceof EbpfError && reason.code === 'LAYOUT') return false
-      throw reason
-    }
-  }
+  const outgrown: Partial<Record<CarriedCount, BpfMap>> = {}
   for (const name of countMaps) {
     const map = openPin(resources, countPath(instance), name)
     if (map === undefined) continue
-    if (fits(map, name, entries[name])) reuse[name] = map
-    else if (name === 'backend_count' && fits(map, name, undefined)) outgrown = map
+    if (canBeRead(map, name, keep) && hasRoom(map, name, keep)) reuse[name] = map
+    else if (isCarried(name) && !isNobodys(map, name, keep)) outgrown[name] = map
   }
   return { reuse, outgrown }
 }
 
-const prefix = 'before_'
+/** Do its entries mean what those of this version's map of that name do, whatever its size? */
+export const canBeRead = (map: BpfMap, name: CountMap, { layouts, idsKept }: CountsToKeep): boolean =>
+  (!isById(name) || (idsKept && isOfLayout(map, layouts))) && hasLayout(map, name, layouts)
 
-/**
- * Counts of backends in maps of other sizes, which programs of former agents have counted in, or still do. They stay
- * pinned until everything in them has been moved: the agent may die before.
- */
-export class OldCounts implements Disposable {
-  readonly #directory: string
-  readonly #now: BpfMap
-  readonly #resources = new DisposableStack()
-  readonly #maps = new Map<string, BpfMap>()
-
-  /** Pins `outgrown` for this, beside those that are still there. */
-  constructor(instance: string, now: BpfMap, outgrown: BpfMap | undefined) {
-    this.#directory = countPath(instance)
-    this.#now = now
-    using undo = new DisposableStack()
-    undo.use(this.#resources)
-    const names = namesIn(this.#directory).filter(name => name.startsWith(prefix))
-    if (outgrown !== undefined && !names.includes(nameOf(outgrown))) {
-      outgrown.pin(join(this.#directory, nameOf(outgrown)))
-      names.push(nameOf(outgrown))
-    }
-    for (const name of names) {
-      // An agent died before another map took the place of this one.
-      if (name === nameOf(now)) unpin(join(this.#directory, name))
-      else this.#maps.set(name, this.#resources.use(openPinnedMap(join(this.#directory, name))))
-    }
-    undo.move()
-  }
-
-  /** Adds what they have counted until now to the counts of now. */
-  move(): void {
-    for (const map of this.#maps.values()) moveCounts(map, this.#now)
-  }
-
-  /** The same for the last time: no program counts in them any more. */
-  end(): void {
-    this.move()
-    for (const name of this.#maps.keys()) unpin(join(this.#directory, name))
-    this.#maps.clear()
-    this.#resources.dispose()
-  }
-
-  [Symbol.dispose](): void {
-    this.#resources.dispose()
+/** Do its entries have the same fields? */
+export function hasLayout(map: BpfMap, name: CountMap, layouts: MapLayouts): boolean {
+  try {
+    layouts.check(`counter ${name}`, map, name, undefined)
+    return true
+  } catch (reason) {
+    if (reason instanceof EbpfError && reason.code === 'LAYOUT') return false
+    throw reason
   }
 }
 
-const nameOf = (map: BpfMap): string => `${prefix}${map.info.id}`
+/** Counted by ids that no agent knows any more. What another version's ids count is kept until it cannot come back. */
+export const isNobodys = (map: BpfMap, name: CarriedCount, { layouts, idsKept }: CountsToKeep): boolean =>
+  isById(name) && !idsKept && isOfLayout(map, layouts)
+
+const isOfLayout = ({ info }: BpfMap, layouts: MapLayouts): boolean =>
+  layouts.versionsOf(info.btfId)?.layout === layouts.own.layout
+
+const isById = (name: CountMap): boolean => name === 'backend_count' || name === 'service_count'
+
+const isCarried = (name: CountMap): name is CarriedCount => carriedCounts.some(carried => carried === name)
+
+/** Reasons are only ever added: a later version has room for more. */
+function hasRoom({ info }: BpfMap, name: CountMap, { entries }: CountsToKeep): boolean {
+  const wanted = entries[name]
+  if (wanted === undefined) return true
+  return name === 'reason_count' ? info.maxEntries >= wanted : info.maxEntries === wanted
+}

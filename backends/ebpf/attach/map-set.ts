@@ -10,7 +10,7 @@ import {
   type MapDefinition,
   mapDefinitions,
 } from '@kpng/ebpf'
-import { maps } from '../bindings.gen.ts'
+import { maps, Reason } from '../bindings.gen.ts'
 import { type Versions, versionsIn } from './versions.ts'
 
 /** Rebuilt from the Services at any time: a new generation when the layout or a size changes. */
@@ -32,12 +32,15 @@ export const derivedMaps = [
 export const laterMaps: ReadonlySet<DerivedMap> = new Set(['source4', 'source6', 'outside'])
 /** They belong to sockets, clients and namespaces and outlive generations. */
 export const livingMaps = ['sk_tcp', 'sk_udp', 'rsk', 'affinity', 'netns'] as const
-/** May start again at zero. */
+/** Start again at zero when their layout changes. */
 export const countMaps = ['backend_count', 'service_count', 'reason_count', 'netns_missing', 'event'] as const
+/** Those of them whose counts go along to a map of another size. */
+export const carriedCounts = ['backend_count', 'service_count', 'reason_count'] as const
 
 export type DerivedMap = (typeof derivedMaps)[number]
 export type LivingMap = (typeof livingMaps)[number]
 export type CountMap = (typeof countMaps)[number]
+export type CarriedCount = (typeof carriedCounts)[number]
 export type PinnedMap = DerivedMap | LivingMap | CountMap
 
 /** How much must fit. */
@@ -72,6 +75,7 @@ export function entriesOf(sizes: Sizes): Readonly<Partial<Record<PinnedMap, numb
     affinity: 65_536,
     backend_count: 2 * sizes.maxEndpoints,
     service_count: sizes.maxServicePorts,
+    reason_count: Reason.MAX,
   }
 }
 

@@ -10,7 +10,8 @@ import {
   loadObject,
   type Program,
 } from '@kpng/ebpf'
-import { OldCounts, openCounters } from './counters.ts'
+import { openCounters } from './counters.ts'
+import type { ForeignIds } from './foreign-ids.ts'
 import {
   currentGeneration,
   type Generation,
@@ -21,18 +22,18 @@ import {
 import { HookLinks } from './hook-links.ts'
 import { wantedHooks } from './hooks.ts'
 import { lockCgroup } from './links.ts'
-import { type LivingMaps, openLivingMaps } from './living-maps.ts'
+import { openLivingMaps } from './living-maps.ts'
 import {
   countMaps,
   type DerivedMap,
   derivedMaps,
   entriesOf,
-  type LivingMap,
   livingMaps,
   MapLayouts,
   type PinnedMap,
   type Sizes,
 } from './map-set.ts'
+import { OldCounts } from './old-counts.ts'
 import { countPath, generationPath, instancePath, livingPath, pinnedGenerations } from './pin-paths.ts'
 import { Pins } from './pins.ts'
 
@@ -98,18 +99,16 @@ export class Datapath implements Disposable {
     removeOtherGenerations(options.instance, current === undefined ? [] : [current.number])
     this.generation = goOn ? current.number : Math.max(0, ...pinnedGenerations(options.instance)) + 1
 
-    // Without the ids of the generation before nobody knows whose its counts are.
-    const counters = this.isPreviousUnderstood
-      ? openCounters(options.instance, layouts, entries, resources)
-      : { reuse: {}, outgrown: undefined }
+    const keep = { layouts, entries, idsKept: this.isPreviousUnderstood }
+    const { reuse: counters, outgrown } = openCounters(options.instance, keep, resources)
     const derived: Partial<Record<PinnedMap, BpfMap>> = goOn ? Object.fromEntries(current.maps) : {}
-    const reuse = { ...derived, ...living, ...counters.reuse }
+    const reuse = { ...derived, ...living, ...counters }
     this.#sock = resources.use(
       loadObject(sockPath, {
         programs: wantedHooks(options).map(hook => hook.name),
         reuse,
-        // A living map keeps the size that it was made with.
-        maxEntries: { ...entries, ...sizesOf(living) },
+        // A living map keeps the size that it was made with, and so does a counter that has room enough.
+        maxEntries: { ...entries, ...sizesOf(living), ...sizesOf(counters) },
         constants: { record_tcp: options.recordTcp, events_enabled: options.events },
       }),
     )
@@ -118,7 +117,7 @@ export class Datapath implements Disposable {
         reuse: { sk_tcp: this.#sock.map('sk_tcp'), sk_udp: this.#sock.map('sk_udp') },
       }),
     )
-    const { instance, cgroup, protectNodePorts } = options
+    const { instance, cgroup, protectNodePorts, objectDirectory } = options
     this.#links = resources.use(
       new HookLinks({
         ...{ instance, cgroup, protectNodePorts, layouts },
@@ -127,8 +126,12 @@ export class Datapath implements Disposable {
     )
     this.#links.hold()
     this.#pins = new Pins(() => this.#wantedPins())
-    this.#oldCounts = resources.use(new OldCounts(instance, this.map('backend_count'), counters.outgrown))
+    this.#oldCounts = resources.use(
+      new OldCounts({ ...keep, instance, objectDirectory, outgrown, now: name => this.map(name) }),
+    )
     this.#pins.restore()
+    // Not before the map that they go to is pinned. What is told of them does not go back from here on.
+    this.#oldCounts.move()
   }
 
   /** Throws KpngError: unsupported (no bpffs, no bytecode), conflict (cgroup taken, maps of a newer version). */
@@ -169,6 +172,7 @@ export class Datapath implements Disposable {
     // Programs of a former agent look into them.
     for (const [name, map] of this.#previous?.maps ?? [])
       yield [join(generationPath(instance, this.#previous?.number ?? 0), name), map]
+    yield* this.#oldCounts.pins()
     yield* this.#links.pins()
   }
 
@@ -188,6 +192,11 @@ export class Datapath implements Disposable {
   /** The maps of the generation before: ids are read from them, `byName`. None where its fields mean something else. */
   previousMap(name: PinnedMap): BpfMap | undefined {
     return this.isPreviousUnderstood ? this.#previous?.maps.get(name as DerivedMap) : undefined
+  }
+
+  /** Of programs whose ids nobody can name: those that they may yet give to sockets. */
+  get foreignIds(): ForeignIds {
+    return this.#oldCounts.foreignIds
   }
 
   /** No previous agent has left maps. */
@@ -211,6 +220,11 @@ export class Datapath implements Disposable {
     removeOtherGenerations(instance, [this.generation])
     for (const map of this.#previous?.maps.values() ?? []) map[Symbol.dispose]()
     this.#previous = undefined
+    this.#oldCounts.move()
+  }
+
+  /** Takes along what programs of a former agent have counted until now. */
+  moveCounts(): void {
     this.#oldCounts.move()
   }
 
@@ -249,5 +263,5 @@ export class Datapath implements Disposable {
   }
 }
 
-const sizesOf = (maps: LivingMaps): Partial<Record<LivingMap, number>> =>
+const sizesOf = (maps: Readonly<Record<string, BpfMap>>): Record<string, number> =>
   Object.fromEntries(Object.entries(maps).map(([name, map]) => [name, map.info.maxEntries]))

@@ -5,6 +5,7 @@ import { test } from 'node:test'
 import {
   AttachType,
   attachCgroup,
+  type BpfMap,
   type DynamicRecord,
   type DynamicValue,
   keyedMap,
@@ -15,14 +16,16 @@ import {
   openPinnedLink,
   openPinnedMap,
   openProgramById,
+  perCpuMap,
+  possibleCpus,
   queryCgroup,
 } from '@kpng/ebpf'
 import { failOnLeakedFds, scratchCgroup } from '@kpng/ebpf/testing'
 import { testObject } from '../../../ebpf/testdata/build.ts'
-import { backendCount } from '../bindings.gen.ts'
+import { backendCount, maps, Reason, serviceCount } from '../bindings.gen.ts'
 import { type VersionName, versionDirectory } from '../bpf/testing/versions.ts'
 import { byName } from './by-name.ts'
-import { livingMaps } from './map-set.ts'
+import { countMaps, livingMaps } from './map-set.ts'
 import { Datapath, type DatapathOptions } from './open-datapath.ts'
 import { countPath, generationPath, instancePath, linkPath, livingPath, removePins } from './pin-paths.ts'
 import { datapathMapsOf } from './typed-maps.ts'
@@ -144,7 +147,41 @@ test('nothing is taken over from a layout whose fields mean something else', () 
   assert.equal(datapath.newGenerationReason, 'generation 1 is not of layout version 1')
   assert.deepEqual([datapath.isNew, datapath.isPreviousUnderstood], [false, false])
   assert.equal(datapath.previousMap('service'), undefined)
-  assert.notEqual(datapath.map('backend_count').info.id, 0)
+})
+
+test('counts of ids that nobody knows are set aside until the programs that count by them are replaced', () => {
+  using scratch = new Scratch()
+  const theirVersion = scratch.options({ objectDirectory: versionDirectory('reinterpreted') })
+  {
+    using datapath = Datapath.open(theirVersion)
+    datapath.attach()
+    datapath.pin()
+  }
+  const pins = () => readdirSync(countPath(scratch.instance)).filter(name => name.includes('before'))
+  const path = join(countPath(scratch.instance), 'backend_count')
+  using theirs = openPinnedMap(path)
+  const counts = { connections: 4n, datagrams: 0n, open: 2n, failures: 0n }
+  memoryMap(theirs, backendCount).write(7, [counts])
+  // Dies, and the next one finds them still.
+  Datapath.open(scratch.options())[Symbol.dispose]()
+  {
+    using datapath = Datapath.open(scratch.options())
+    assert.deepEqual(datapath.foreignIds, { maxBackend: 7, maxServicePort: 0 })
+    assert.equal(pins().length, 2)
+    assert.ok(pins().includes(`backend_count_before_${theirs.info.id}`))
+    assert.equal(memoryMap(datapath.map('backend_count'), backendCount).read(7).connections, 0n)
+  }
+  // The version that knows the ids comes back.
+  {
+    using back = Datapath.open(theirVersion)
+    assert.equal(back.isPreviousUnderstood, true)
+    assert.deepEqual(memoryMap(back.map('backend_count'), backendCount).read(7), counts)
+  }
+  using datapath = Datapath.open(scratch.options())
+  datapath.attach()
+  datapath.endPrevious()
+  assert.deepEqual(pins(), [])
+  assert.equal(memoryMap(datapath.map('backend_count'), backendCount).read(7).connections, 0n)
 })
 
 for (const [version, message] of [
@@ -223,9 +260,89 @@ test('what is open in a backend_count of another size goes along, over deaths in
   last.endPrevious()
   assert.deepEqual(counts(last).read(7), { ...of(4n), connections: 6n })
   assert.deepEqual(
-    readdirSync(countPath(scratch.instance)).filter(name => name.startsWith('before')),
+    readdirSync(countPath(scratch.instance)).filter(name => name.includes('before')),
     [],
   )
+})
+
+/** Counts of service port 7 and of reason 2 and the largest one, over all CPUs. */
+function perCpuCounts(of: (name: 'service_count' | 'reason_count') => BpfMap) {
+  const services = perCpuMap(of('service_count'), maps.serviceCount.key, serviceCount)
+  const reasons = perCpuMap(of('reason_count'), maps.reasonCount.key, maps.reasonCount.value)
+  const onEach = <T>(value: T): T[] => Array.from({ length: possibleCpus() }, () => value)
+  const none = { connections: 0n, datagrams: 0n, refused: 0n, unreachable: 0n }
+  const sum = (counts: readonly bigint[] = []): bigint =>
+    BigInt.asUintN(
+      64,
+      counts.reduce((total, count) => total + count, 0n),
+    )
+  return {
+    /** The value of each CPU. */
+    write(connections: bigint, refused: bigint, reason: bigint): void {
+      services.update(7, onEach({ ...none, connections, refused }))
+      reasons.update(Reason.NO_ENDPOINTS, onEach(reason))
+    },
+    /** The value of each CPU, were it the same on all. */
+    read(): (bigint | number)[] {
+      const service = services.lookup(7) ?? []
+      return [
+        sum(service.map(({ connections }) => connections)) / BigInt(possibleCpus()),
+        sum(service.map(({ datagrams }) => datagrams)) / BigInt(possibleCpus()),
+        sum(service.map(({ refused }) => refused)) / BigInt(possibleCpus()),
+        sum(reasons.lookup(Reason.NO_ENDPOINTS)) / BigInt(possibleCpus()),
+      ]
+    },
+  }
+}
+
+test('counts of service ports of another size go along from the start, over deaths in between', () => {
+  using scratch = new Scratch()
+  const sizes = (maxServicePorts: number) => ({ maxServicePorts, maxFrontends: 64, maxEndpoints: 64 })
+  const counts = (datapath: Datapath) => perCpuCounts(name => datapath.map(name))
+  using programs = new DisposableStack()
+  {
+    using first = Datapath.open(scratch.options())
+    first.attach()
+    first.pin()
+  }
+  const pinned = (name: string): BpfMap =>
+    programs.use(openPinnedMap(join(countPath(scratch.instance), name)))
+  const old = perCpuCounts(pinned)
+  old.write(5n, 3n, 2n)
+  {
+    // Dies before its programs are in place.
+    using second = Datapath.open(scratch.options({ sizes: sizes(128) }))
+    assert.deepEqual(counts(second).read(), [5n, 0n, 3n, 2n], 'before anything is put in place')
+    assert.deepEqual(old.read().slice(0, 3), [0n, 0n, 0n], 'moved, not copied')
+  }
+  {
+    using third = Datapath.open(scratch.options({ sizes: sizes(256) }))
+    assert.deepEqual(counts(third).read(), [5n, 0n, 3n, 2n])
+    old.write(1n, 0n, 2n)
+    third.attach()
+    third.pin()
+    assert.deepEqual(counts(third).read(), [6n, 0n, 3n, 2n])
+    // Programs that are about to end count on where they did, and the agent dies.
+    old.write(0n, 4n, 2n)
+  }
+  using last = Datapath.open(scratch.options({ sizes: sizes(32) }))
+  last.attach()
+  last.endPrevious()
+  assert.deepEqual(counts(last).read(), [6n, 0n, 7n, 2n])
+  assert.deepEqual(readdirSync(countPath(scratch.instance)).sort(), [...countMaps].sort())
+})
+
+test('a reason that the version before did not have is counted after it, and what it counted goes along', () => {
+  using scratch = new Scratch()
+  {
+    using older = scratch.load('older')
+    const map = older.map('reason_count')
+    map.pin(join(countPath(scratch.instance), 'reason_count'))
+    perCpuCounts(name => older.map(name)).write(0n, 0n, 4n)
+  }
+  using datapath = Datapath.open(scratch.options())
+  assert.equal(perCpuCounts(name => datapath.map(name)).read()[3], 4n)
+  assert.equal(datapath.map('reason_count').info.maxEntries, Reason.MAX)
 })
 
 /** A program that kpng has not made. */

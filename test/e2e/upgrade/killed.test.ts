@@ -3,6 +3,7 @@ import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { type TestAgent, TestHost } from '../agent.ts'
+import { kpngOk } from '../lab.ts'
 import { endpointSlice, node, service } from '../manifests.ts'
 import { type Address, Hammer } from '../never-failed/hammer.ts'
 import { randomFrom, seedOfRun } from '../random.ts'
@@ -54,7 +55,8 @@ test('agents of two versions that die at any point of a switch fail no connectio
   let survived = 0
   for (const [life, point] of chosen.entries()) {
     agent.around = ['env', `NODE_OPTIONS=${preload}`, `KPNG_DIE_AT=${point}`, ...(versions[life % 2] ?? [])]
-    agent.spawn()
+    // Counts of another size, too.
+    agent.spawn(['--max-service-ports', life % 2 === 0 ? '128' : '64'])
     // A point that this life does not come to: the next one is killed at its own.
     if (!(await died(agent))) {
       survived++
@@ -76,9 +78,12 @@ test('agents of two versions that die at any point of a switch fail no connectio
   assert.deepEqual(readdirSync(pins).sort(), ['count', `gen-${datapath.generation}`, 'link', 'living'])
   assert.equal(readdirSync(join(pins, 'link')).length, 9)
   assert.deepEqual(
-    readdirSync(join(pins, 'count')).filter(name => name.startsWith('before')),
+    readdirSync(join(pins, 'count')).filter(name => name.includes('before')),
     [],
   )
+  const services = ['get', 'services', '--instance', agent.instance, '-o', 'json']
+  const [web] = JSON.parse(await kpngOk(services)) as { counts: { connections: number } }[]
+  assert.equal(web?.counts.connections, result.connects, 'each was counted once')
 })
 
 /** False: it is up and running. */

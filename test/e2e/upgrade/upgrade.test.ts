@@ -122,7 +122,18 @@ test('agents of other versions and sizes take over from each other: no connectio
     result.arrived.slice(group * each, (group + 1) * each).reduce((sum, count) => sum + count, 0),
   )
   assert.deepEqual(sums, result.made, 'each reached a backend of its Service')
+  assert.deepEqual(
+    await loadCounts(stage),
+    numbers.map(of => (result.made[2 * of] ?? 0) + (result.made[2 * of + 1] ?? 0)),
+    'each was counted once for its service port, over all switches',
+  )
 })
+
+/** Connections to the port `load`, by Service. */
+async function loadCounts(stage: Stage): Promise<number[]> {
+  const counts = await stage.counts()
+  return numbers.map(of => counts[`s${of}:load`]?.connections ?? 0)
+}
 
 /** Open connections of the first Service, by port name. */
 async function openCounts(stage: Stage): Promise<Record<string, number>> {
@@ -148,3 +159,31 @@ for (const version of ['foreign', 'next'] as const)
     assert.deepEqual(await stage.clients.run('s.getpeername()'), ['10.96.20.1', 80])
     assert.match(await stage.clients.run('tcp("10.96.20.1", 80)'), /^10\.188\.0\.\d:8080$/)
   })
+
+test('connections whose records cannot be read any more are open until they end', async () => {
+  // The maps are of this version: those of a later one are refused.
+  await using stage = await Stage.up({ pods: pods(0) })
+  const { agent, clients } = stage
+  await stage.apply(...objects.slice(0, 3))
+  const connect = (name: string): Promise<unknown> =>
+    clients.run(`
+${name} = [new_socket("10.96.20.1", kind) for kind in (STREAM, DATAGRAM)]
+result = [one.connect(("10.96.20.1", 80)) for one in ${name}]`)
+  const become = async (...around: string[]): Promise<void> => {
+    await agent.stop('SIGKILL')
+    agent.around = around
+    await agent.start()
+  }
+  await become(...asVersion('next'))
+  await connect('old')
+  await become(...asVersion('prepared'))
+  await become()
+  await connect('young')
+  assert.deepEqual(await openCounts(stage), { t: 2, u: 2 })
+  await clients.run('[one.close() for one in old]')
+  assert.deepEqual(await openCounts(stage), { t: 1, u: 1 })
+  await clients.run('[one.close() for one in young]')
+  assert.deepEqual(await openCounts(stage), { t: 0, u: 0 })
+  const { reasons } = (await agent.status()).datapath as { reasons: Record<string, number> }
+  assert.deepEqual(reasons, { RECORD_UNKNOWN: 2 })
+})
