@@ -161,7 +161,7 @@ export class EbpfBackend implements ViewSink, AsyncDisposable {
   /** Throws KpngError; nothing that runs has changed then. */
   static async open(options: EbpfBackendOptions): Promise<EbpfBackend> {
     await using resources = new AsyncDisposableStack()
-    const datapath = resources.use(Datapath.open(options))
+    const datapath = resources.use(await Datapath.open(options))
     const records = resources.use(new SocketRecords(datapath, waitForPrograms))
     const adopted = await adoptDatapath(datapath, records, options.logger)
     const backend = new EbpfBackend(options, datapath, records, adopted)

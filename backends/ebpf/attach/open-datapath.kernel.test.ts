@@ -131,37 +131,34 @@ function putInPlace(datapath: Datapath): void {
   datapath.pin()
 }
 
-test('socket records of another layout, also inside a nested struct, are refused and left alone', () => {
+test('socket records of another layout, also inside a nested struct, are refused and left alone', async () => {
   using scratch = new Scratch()
   pinAsOtherVersion(livingPath(scratch.instance), ['sk_udp'], swapInUdpFlow)
-  assert.throws(
-    () => Datapath.open(scratch.options()),
-    (error: Error) => {
-      assert.match(error.message, /recorded in another layout/)
-      assert.match(String(error.cause), /sk_udp: value: field connected\.backend is at 40, expected at 36/)
-      return true
-    },
-  )
+  await assert.rejects(Datapath.open(scratch.options()), (error: Error) => {
+    assert.match(error.message, /recorded in another layout/)
+    assert.match(String(error.cause), /sk_udp: value: field connected\.backend is at 40, expected at 36/)
+    return true
+  })
   assert.deepEqual(readdirSync(livingPath(scratch.instance)), ['sk_udp'])
 })
 
-test('socket records of a version that uses a reserved field are gone on with', () => {
+test('socket records of a version that uses a reserved field are gone on with', async () => {
   using scratch = new Scratch()
   const grow = (source: string): string =>
     source.replace(/(struct udp_flow \{[^}]*)\t__u32 reserved;\n/, '$1\t__u32 tries;\n')
   pinAsOtherVersion(livingPath(scratch.instance), ['sk_udp'], grow)
-  using datapath = Datapath.open(scratch.options())
+  using datapath = await Datapath.open(scratch.options())
   assert.ok(datapath.map('sk_udp').info.id > 0)
 })
 
-test('a living map keeps the size that it has', () => {
+test('a living map keeps the size that it has', async () => {
   using scratch = new Scratch()
   pinAsOtherVersion(livingPath(scratch.instance), ['affinity'], source => source, { affinity: 256 })
-  using datapath = Datapath.open(scratch.options())
+  using datapath = await Datapath.open(scratch.options())
   assert.equal(datapath.map('affinity').info.maxEntries, 256)
 })
 
-test('counters of another layout begin again', () => {
+test('counters of another layout begin again', async () => {
   using scratch = new Scratch()
   const edit = (source: string): string =>
     source.replace(
@@ -170,36 +167,36 @@ test('counters of another layout begin again', () => {
     )
   pinAsOtherVersion(countPath(scratch.instance), ['service_count'], edit, { service_count: 64 })
   using before = openPinnedMap(join(countPath(scratch.instance), 'service_count'))
-  using datapath = Datapath.open(scratch.options())
+  using datapath = await Datapath.open(scratch.options())
   assert.notEqual(datapath.map('service_count').info.id, before.info.id)
 })
 
-test('derived maps of another layout are left to their programs, and new ones made', () => {
+test('derived maps of another layout are left to their programs, and new ones made', async () => {
   using scratch = new Scratch()
   {
-    using first = Datapath.open(scratch.options())
+    using first = await Datapath.open(scratch.options())
     assert.deepEqual([first.isNew, first.generation], [true, 1])
   }
   rmSync(join(generationPath(scratch.instance, 1), 'backend4'))
   const edit = (source: string): string =>
     source.replace('\t__u32 list;\n\t__u16 generation; /*', '\t__u32 slot_of;\n\t__u16 generation; /*')
   pinAsOtherVersion(generationPath(scratch.instance, 1), ['backend4'], edit, { backend4: 128 })
-  using second = Datapath.open(scratch.options())
+  using second = await Datapath.open(scratch.options())
   assert.match(second.newGenerationReason ?? '', /map backend4 of generation 1: value: field list is missing/)
   assert.deepEqual(pinnedGenerations(scratch.instance), [1, 2])
   second.attach()
   assert.deepEqual(pinnedGenerations(scratch.instance), [2])
 })
 
-test('maps of a version without source ranges are left to their programs, and adopted from', () => {
+test('maps of a version without source ranges are left to their programs, and adopted from', async () => {
   using scratch = new Scratch()
   {
-    using first = Datapath.open(scratch.options())
+    using first = await Datapath.open(scratch.options())
     putInPlace(first)
   }
   for (const name of ['source4', 'source6']) rmSync(join(generationPath(scratch.instance, 1), name))
   rmSync(join(livingPath(scratch.instance), 'netns'))
-  using second = Datapath.open(scratch.options())
+  using second = await Datapath.open(scratch.options())
   assert.equal(second.newGenerationReason, 'generation 1 lacks map source4')
   assert.equal(second.isNew, false)
   assert.ok(second.previousMap('service'))
@@ -208,10 +205,10 @@ test('maps of a version without source ranges are left to their programs, and ad
   assert.deepEqual(pinnedGenerations(scratch.instance), [2])
 })
 
-test('of generations that are not gone on with nothing is kept open', () => {
+test('of generations that are not gone on with nothing is kept open', async () => {
   using scratch = new Scratch()
   {
-    using first = Datapath.open(scratch.options())
+    using first = await Datapath.open(scratch.options())
     putInPlace(first)
   }
   const others: number[] = []
@@ -222,7 +219,7 @@ test('of generations that are not gone on with nothing is kept open', () => {
       others.push(loaded.map(name).info.id)
     }
   }
-  using datapath = Datapath.open(scratch.options())
+  using datapath = await Datapath.open(scratch.options())
   assert.equal(datapath.generation, 1)
   assert.deepEqual(pinnedGenerations(scratch.instance), [1])
   const open = new Set(openMapIds())
@@ -232,25 +229,25 @@ test('of generations that are not gone on with nothing is kept open', () => {
   )
 })
 
-test('two agents that start on one cgroup at once: the second is refused before anything is attached', () => {
+test('two agents that start on one cgroup at once: the second is refused before anything is attached', async () => {
   using scratch = new Scratch()
   using other = new Scratch()
   const { cgroup } = scratch.options()
   {
-    using _ = Datapath.open(scratch.options())
-    assert.throws(() => Datapath.open(other.options({ cgroup })), {
+    using _ = await Datapath.open(scratch.options())
+    await assert.rejects(Datapath.open(other.options({ cgroup })), {
       code: 'conflict',
       message: /another agent, which is starting/,
     })
   }
-  using second = Datapath.open(other.options({ cgroup }))
+  using second = await Datapath.open(other.options({ cgroup }))
   second.attach()
 })
 
 test('a link that an agent left behind while it moved to another cgroup is taken away', async () => {
   using scratch = new Scratch()
   using elsewhere = scratchCgroup()
-  using datapath = Datapath.open(scratch.options())
+  using datapath = await Datapath.open(scratch.options())
   datapath.attach()
   {
     using object = loadObject(join(build, 'sock.bpf.o'), { programs: ['connect4'] })
@@ -277,7 +274,7 @@ test('an agent with another cgroup root takes its programs along', async () => {
       type => queryCgroup(cgroup, type).programIds.length,
     )
   for (const cgroup of [scratch.options().cgroup, elsewhere.path]) {
-    using datapath = Datapath.open(scratch.options({ cgroup }))
+    using datapath = await Datapath.open(scratch.options({ cgroup }))
     putInPlace(datapath)
   }
   await detached(() => assert.deepEqual(attached(scratch.options().cgroup), [0, 0]))
@@ -289,22 +286,22 @@ test('programs that are not attached are not loaded', async () => {
   const bind = (): number =>
     queryCgroup(scratch.options().cgroup, AttachType.CGROUP_INET4_POST_BIND).programIds.length
   {
-    using datapath = Datapath.open(scratch.options({ protectNodePorts: true }))
+    using datapath = await Datapath.open(scratch.options({ protectNodePorts: true }))
     putInPlace(datapath)
     assert.equal(bind(), 1)
   }
   const mine = ownPrograms()
-  using datapath = Datapath.open(scratch.options())
+  using datapath = await Datapath.open(scratch.options())
   const loaded = ownPrograms().filter(name => !mine.includes(name))
   assert.ok(loaded.length >= 9 && !loaded.some(name => name.startsWith('post_bind')), loaded.join())
   datapath.attach()
   await detached(() => assert.equal(bind(), 0))
 })
 
-test('a cgroup that was removed and made again is found out and gets its programs back', () => {
+test('a cgroup that was removed and made again is found out and gets its programs back', async () => {
   using scratch = new Scratch()
   const { cgroup } = scratch.options()
-  using datapath = Datapath.open(scratch.options())
+  using datapath = await Datapath.open(scratch.options())
   putInPlace(datapath)
   assert.equal(datapath.fault(), undefined)
   for (let round = 0; round < 2; round++) {
@@ -321,10 +318,10 @@ test('a cgroup that was removed and made again is found out and gets its program
   }
 })
 
-test('links that are detached by hand are found out, and made again beside those that are not', () => {
+test('links that are detached by hand are found out, and made again beside those that are not', async () => {
   using scratch = new Scratch()
   const { cgroup } = scratch.options()
-  using datapath = Datapath.open(scratch.options())
+  using datapath = await Datapath.open(scratch.options())
   putInPlace(datapath)
   const detach = (hook: string): void => {
     using link = openPinnedLink(join(linkPath(scratch.instance), hook))
@@ -346,9 +343,9 @@ test('links that are detached by hand are found out, and made again beside those
   assert.equal(queryCgroup(cgroup, AttachType.CGROUP_INET4_CONNECT).programIds.length, 1)
 })
 
-test('a pin that is taken away does not detach its program, and is made again', () => {
+test('a pin that is taken away does not detach its program, and is made again', async () => {
   using scratch = new Scratch()
-  using datapath = Datapath.open(scratch.options())
+  using datapath = await Datapath.open(scratch.options())
   putInPlace(datapath)
   const attached = (): number =>
     queryCgroup(scratch.options().cgroup, AttachType.CGROUP_INET4_CONNECT).programIds.length
@@ -370,9 +367,9 @@ test('a pin that is taken away does not detach its program, and is made again', 
   assert.deepEqual(ids(), before)
 })
 
-test('what somebody else has pinned in the place of a pin is replaced', () => {
+test('what somebody else has pinned in the place of a pin is replaced', async () => {
   using scratch = new Scratch()
-  using datapath = Datapath.open(scratch.options())
+  using datapath = await Datapath.open(scratch.options())
   putInPlace(datapath)
   const place = join(livingPath(scratch.instance), 'affinity')
   rmSync(place)
@@ -383,9 +380,9 @@ test('what somebody else has pinned in the place of a pin is replaced', () => {
   assert.equal(found.info.id, datapath.map('affinity').info.id)
 })
 
-test('nothing stays open when an iterator cannot be attached', () => {
+test('nothing stays open when an iterator cannot be attached', async () => {
   using scratch = new Scratch()
-  using datapath = Datapath.open(scratch.options())
+  using datapath = await Datapath.open(scratch.options())
   let links = 0
   using _ = interceptSyscalls((name, [command]) =>
     name === 'bpf' && command === BPF_LINK_CREATE && ++links === 2 ? -ENOMEM : undefined,
@@ -397,7 +394,7 @@ test('nothing stays open when an iterator cannot be attached', () => {
 
 test('backends that could not all be named as dead are not looked for later', async () => {
   using scratch = new Scratch()
-  using datapath = Datapath.open(scratch.options())
+  using datapath = await Datapath.open(scratch.options())
   await using records = new SocketRecords(datapath, () => Promise.resolve())
   const dead = keyedMap(datapath.dead, deadKey, u8)
   let deleted = false

@@ -7,34 +7,26 @@ import {
   ensureBpffs,
   type Link,
   type LoadedObject,
-  loadObject,
+  loadObjectInThread,
   type Program,
 } from '@kpng/ebpf'
-import { openCounters } from './counters.ts'
 import type { ForeignIds } from './foreign-ids.ts'
-import {
-  currentGeneration,
-  type Generation,
-  generationMismatch,
-  isUnderstood,
-  removeOtherGenerations,
-} from './generation.ts'
+import { type Generation, removeOtherGenerations } from './generation.ts'
 import { HookLinks } from './hook-links.ts'
 import { wantedHooks } from './hooks.ts'
+import { type Inheritance, inherit } from './inheritance.ts'
 import { lockCgroup } from './links.ts'
-import { openLivingMaps } from './living-maps.ts'
 import {
   countMaps,
   type DerivedMap,
   derivedMaps,
-  entriesOf,
   livingMaps,
   MapLayouts,
   type PinnedMap,
   type Sizes,
 } from './map-set.ts'
 import { OldCounts } from './old-counts.ts'
-import { countPath, generationPath, instancePath, livingPath, pinnedGenerations } from './pin-paths.ts'
+import { countPath, generationPath, instancePath, livingPath } from './pin-paths.ts'
 import { Pins } from './pins.ts'
 
 export interface DatapathOptions {
@@ -53,6 +45,16 @@ export interface DatapathOptions {
 
 const sockObject = 'sock.bpf.o'
 const iterObject = 'sock_iter.bpf.o'
+
+interface DatapathParts {
+  readonly inheritance: Inheritance
+  readonly layouts: MapLayouts
+  readonly lock: Disposable
+  /** Of all the others. */
+  readonly resources: DisposableStack
+  readonly sock: LoadedObject
+  readonly iterators: LoadedObject
+}
 
 /**
  * The loaded programs and open maps of an instance. Opening changes nothing that runs: the programs of a previous
@@ -78,46 +80,20 @@ export class Datapath implements Disposable {
   /** Why there is a new generation; undefined where the maps of the previous agent are used on. */
   readonly newGenerationReason: string | undefined
 
-  private constructor(options: DatapathOptions, lock: Disposable, resources: DisposableStack) {
+  private constructor(options: DatapathOptions, parts: DatapathParts) {
+    const { inheritance, layouts, lock, resources, sock, iterators } = parts
+    const { instance, cgroup, protectNodePorts, objectDirectory } = options
     this.#options = options
     this.#resources = resources
     this.#lock = lock
-    this.#lockedCgroup = cgroupId(options.cgroup)
-    const entries = entriesOf(options.sizes)
-    const sockPath = join(options.objectDirectory, sockObject)
-    const layouts = new MapLayouts(sockPath)
-    // First what may refuse: nothing has been touched then.
-    const living = openLivingMaps(options.instance, layouts, resources)
-    const current = currentGeneration(options.instance, resources)
-    this.#isNew = current === undefined
-    this.newGenerationReason =
-      current === undefined ? undefined : generationMismatch(current, layouts, entries)
-    const goOn = current !== undefined && this.newGenerationReason === undefined
-    this.#previous = goOn ? undefined : current
-    this.isPreviousUnderstood = current === undefined || isUnderstood(current, layouts)
-    // What is neither in force nor about to be is left from an agent that died while it made it.
-    removeOtherGenerations(options.instance, current === undefined ? [] : [current.number])
-    this.generation = goOn ? current.number : Math.max(0, ...pinnedGenerations(options.instance)) + 1
-
-    const keep = { layouts, entries, idsKept: this.isPreviousUnderstood }
-    const { reuse: counters, outgrown } = openCounters(options.instance, keep, resources)
-    const derived: Partial<Record<PinnedMap, BpfMap>> = goOn ? Object.fromEntries(current.maps) : {}
-    const reuse = { ...derived, ...living, ...counters }
-    this.#sock = resources.use(
-      loadObject(sockPath, {
-        programs: wantedHooks(options).map(hook => hook.name),
-        reuse,
-        // A living map keeps the size that it was made with, and so does a counter that has room enough.
-        maxEntries: { ...entries, ...sizesOf(living), ...sizesOf(counters) },
-        constants: { record_tcp: options.recordTcp, events_enabled: options.events },
-      }),
-    )
-    this.#iterators = resources.use(
-      loadObject(join(options.objectDirectory, iterObject), {
-        reuse: { sk_tcp: this.#sock.map('sk_tcp'), sk_udp: this.#sock.map('sk_udp') },
-      }),
-    )
-    const { instance, cgroup, protectNodePorts, objectDirectory } = options
+    this.#lockedCgroup = cgroupId(cgroup)
+    this.#sock = sock
+    this.#iterators = iterators
+    this.generation = inheritance.generation
+    this.#previous = inheritance.previous
+    this.#isNew = inheritance.isNew
+    this.isPreviousUnderstood = inheritance.isPreviousUnderstood
+    this.newGenerationReason = inheritance.newGenerationReason
     this.#links = resources.use(
       new HookLinks({
         ...{ instance, cgroup, protectNodePorts, layouts },
@@ -126,6 +102,7 @@ export class Datapath implements Disposable {
     )
     this.#links.hold()
     this.#pins = new Pins(() => this.#wantedPins())
+    const { keep, outgrown } = inheritance
     this.#oldCounts = resources.use(
       new OldCounts({ ...keep, instance, objectDirectory, outgrown, now: name => this.map(name) }),
     )
@@ -134,13 +111,15 @@ export class Datapath implements Disposable {
     this.#oldCounts.move()
   }
 
-  /** Throws KpngError: unsupported (no bpffs, no bytecode), conflict (cgroup taken, maps of a newer version). */
-  static open(options: DatapathOptions): Datapath {
-    if (!existsSync(join(options.objectDirectory, sockObject)))
-      throw new KpngError(
-        'unsupported',
-        `no bytecode in ${options.objectDirectory}: build it with make bytecode`,
-      )
+  /**
+   * The event loop goes on meanwhile. Throws KpngError: unsupported (no bpffs, no bytecode), conflict (cgroup taken,
+   * maps of a newer version).
+   */
+  static async open(options: DatapathOptions): Promise<Datapath> {
+    const { instance, cgroup, objectDirectory } = options
+    const sockPath = join(objectDirectory, sockObject)
+    if (!existsSync(sockPath))
+      throw new KpngError('unsupported', `no bytecode in ${objectDirectory}: build it with make bytecode`)
     try {
       ensureBpffs()
     } catch (reason) {
@@ -149,9 +128,23 @@ export class Datapath implements Disposable {
     const resources = new DisposableStack()
     let lock: Disposable | undefined
     try {
-      lock = lockCgroup(options.instance, options.cgroup)
-      mkdirSync(instancePath(options.instance), { recursive: true, mode: 0o700 })
-      return new Datapath(options, lock, resources)
+      lock = lockCgroup(instance, cgroup)
+      mkdirSync(instancePath(instance), { recursive: true, mode: 0o700 })
+      const layouts = new MapLayouts(sockPath)
+      const inheritance = inherit(options, layouts, resources)
+      const sock = resources.use(
+        await loadObjectInThread(sockPath, {
+          programs: wantedHooks(options).map(hook => hook.name),
+          ...{ reuse: inheritance.reuse, maxEntries: inheritance.maxEntries },
+          constants: { record_tcp: options.recordTcp, events_enabled: options.events },
+        }),
+      )
+      const iterators = resources.use(
+        await loadObjectInThread(join(objectDirectory, iterObject), {
+          reuse: { sk_tcp: sock.map('sk_tcp'), sk_udp: sock.map('sk_udp') },
+        }),
+      )
+      return new Datapath(options, { inheritance, layouts, lock, resources, sock, iterators })
     } catch (reason) {
       lock?.[Symbol.dispose]()
       resources.dispose()
@@ -262,6 +255,3 @@ export class Datapath implements Disposable {
     this.#resources[Symbol.dispose]()
   }
 }
-
-const sizesOf = (maps: Readonly<Record<string, BpfMap>>): Record<string, number> =>
-  Object.fromEntries(Object.entries(maps).map(([name, map]) => [name, map.info.maxEntries]))

@@ -102,11 +102,11 @@ const mapsOf = (datapath: Datapath): ReturnType<typeof datapathMapsOf> =>
   datapathMapsOf(name => datapath.previousMap(name) ?? datapath.map(name), byName())
 
 for (const version of ['older', 'newer'] as const)
-  test(`the ${version} version’s names, frontends and slots are read where they are there`, () => {
+  test(`the ${version} version’s names, frontends and slots are read where they are there`, async () => {
     using scratch = new Scratch()
     scratch.leave(version)
     write(scratch)
-    using datapath = Datapath.open(scratch.options())
+    using datapath = await Datapath.open(scratch.options())
     assert.match(datapath.newGenerationReason ?? '', /of generation 1: /)
     const previous = mapsOf(datapath)
     assert.deepEqual(
@@ -139,21 +139,21 @@ function write(scratch: Scratch): void {
   put('backend4', 8, { addr: 0x0ab40001, port: 8080, id: 7, list: 3, generation: 2 })
 }
 
-test('nothing is taken over from a layout whose fields mean something else', () => {
+test('nothing is taken over from a layout whose fields mean something else', async () => {
   using scratch = new Scratch()
   scratch.leave('reinterpreted')
   write(scratch)
-  using datapath = Datapath.open(scratch.options())
+  using datapath = await Datapath.open(scratch.options())
   assert.equal(datapath.newGenerationReason, 'generation 1 is not of layout version 1')
   assert.deepEqual([datapath.isNew, datapath.isPreviousUnderstood], [false, false])
   assert.equal(datapath.previousMap('service'), undefined)
 })
 
-test('counts of ids that nobody knows are set aside until the programs that count by them are replaced', () => {
+test('counts of ids that nobody knows are set aside until the programs that count by them are replaced', async () => {
   using scratch = new Scratch()
   const theirVersion = scratch.options({ objectDirectory: versionDirectory('reinterpreted') })
   {
-    using datapath = Datapath.open(theirVersion)
+    using datapath = await Datapath.open(theirVersion)
     datapath.attach()
     datapath.pin()
   }
@@ -163,9 +163,9 @@ test('counts of ids that nobody knows are set aside until the programs that coun
   const counts = { connections: 4n, datagrams: 0n, open: 2n, failures: 0n }
   memoryMap(theirs, backendCount).write(7, [counts])
   // Dies, and the next one finds them still.
-  Datapath.open(scratch.options())[Symbol.dispose]()
+  ;(await Datapath.open(scratch.options()))[Symbol.dispose]()
   {
-    using datapath = Datapath.open(scratch.options())
+    using datapath = await Datapath.open(scratch.options())
     assert.deepEqual(datapath.foreignIds, { maxBackend: 7, maxServicePort: 0 })
     assert.equal(pins().length, 2)
     assert.ok(pins().includes(`backend_count_before_${theirs.info.id}`))
@@ -173,11 +173,11 @@ test('counts of ids that nobody knows are set aside until the programs that coun
   }
   // The version that knows the ids comes back.
   {
-    using back = Datapath.open(theirVersion)
+    using back = await Datapath.open(theirVersion)
     assert.equal(back.isPreviousUnderstood, true)
     assert.deepEqual(memoryMap(back.map('backend_count'), backendCount).read(7), counts)
   }
-  using datapath = Datapath.open(scratch.options())
+  using datapath = await Datapath.open(scratch.options())
   datapath.attach()
   datapath.endPrevious()
   assert.deepEqual(pins(), [])
@@ -188,57 +188,54 @@ for (const [version, message] of [
   ['foreign', /living map sk_tcp: value: field vip_port is at 4, expected at 2/],
   ['next', /in version 2 \(living map sk_tcp is of version 2\), this one reads 1\b/],
 ] as const)
-  test(`records of version ${version} are refused; what is pinned and attached stays to the letter`, () => {
+  test(`records of version ${version} are refused; what is pinned and attached stays to the letter`, async () => {
     using scratch = new Scratch()
     {
-      using datapath = Datapath.open(scratch.options({ objectDirectory: versionDirectory(version) }))
+      using datapath = await Datapath.open(scratch.options({ objectDirectory: versionDirectory(version) }))
       datapath.attach()
       datapath.pin()
     }
     const before = scratch.state()
     assert.ok(before.length > 30, `${before.length}`)
-    assert.throws(
-      () => Datapath.open(scratch.options()),
-      (error: Error & { code?: string }) => {
-        assert.equal(error.code, 'conflict')
-        assert.match(error.message, message)
-        assert.match(error.message, /run that version, .* or run kpng cleanup --instance/)
-        return true
-      },
-    )
+    await assert.rejects(Datapath.open(scratch.options()), (error: Error & { code?: string }) => {
+      assert.equal(error.code, 'conflict')
+      assert.match(error.message, message)
+      assert.match(error.message, /run that version, .* or run kpng cleanup --instance/)
+      return true
+    })
     assert.deepEqual(scratch.state(), before)
   })
 
-test('programs that write records of the future are refused, also into maps of this version', () => {
+test('programs that write records of the future are refused, also into maps of this version', async () => {
   using scratch = new Scratch()
   for (const objectDirectory of [build, versionDirectory('next')]) {
-    using datapath = Datapath.open(scratch.options({ objectDirectory }))
+    using datapath = await Datapath.open(scratch.options({ objectDirectory }))
     datapath.attach()
     datapath.pin()
   }
   const before = scratch.state()
-  assert.throws(() => Datapath.open(scratch.options()), {
+  await assert.rejects(Datapath.open(scratch.options()), {
     code: 'conflict',
     message: /version 2 \(program \w+ writes records of version 2\), this one reads 1/,
   })
   assert.deepEqual(scratch.state(), before)
   // A version that reads both can go on, and after it this one.
-  using prepared = Datapath.open(scratch.options({ objectDirectory: versionDirectory('prepared') }))
+  using prepared = await Datapath.open(scratch.options({ objectDirectory: versionDirectory('prepared') }))
   prepared.attach()
   prepared.pin()
   prepared[Symbol.dispose]()
-  using datapath = Datapath.open(scratch.options())
+  using datapath = await Datapath.open(scratch.options())
   datapath.attach()
 })
 
-test('what is open in a backend_count of another size goes along, over deaths in between', () => {
+test('what is open in a backend_count of another size goes along, over deaths in between', async () => {
   using scratch = new Scratch()
   const sizes = (maxEndpoints: number) => ({ maxServicePorts: 64, maxFrontends: 64, maxEndpoints })
   const counts = (datapath: Datapath) => memoryMap(datapath.map('backend_count'), backendCount)
   const of = (open: bigint) => ({ connections: open + 1n, datagrams: 0n, open, failures: 0n })
   using programs = new DisposableStack()
   {
-    using first = Datapath.open(scratch.options())
+    using first = await Datapath.open(scratch.options())
     first.attach()
     first.pin()
   }
@@ -246,16 +243,16 @@ test('what is open in a backend_count of another size goes along, over deaths in
   const old = memoryMap(programs.use(openPinnedMap(path)), backendCount)
   old.write(7, [of(3n)])
   // Dies before its programs are in place.
-  Datapath.open(scratch.options({ sizes: sizes(128) }))[Symbol.dispose]()
+  ;(await Datapath.open(scratch.options({ sizes: sizes(128) })))[Symbol.dispose]()
   {
-    using third = Datapath.open(scratch.options({ sizes: sizes(256) }))
+    using third = await Datapath.open(scratch.options({ sizes: sizes(256) }))
     third.attach()
     third.pin()
     assert.deepEqual(counts(third).read(7), of(3n))
     // Programs that are about to end count on where they did, and the agent dies.
     old.write(7, [of(1n)])
   }
-  using last = Datapath.open(scratch.options({ sizes: sizes(64) }))
+  using last = await Datapath.open(scratch.options({ sizes: sizes(64) }))
   last.attach()
   last.endPrevious()
   assert.deepEqual(counts(last).read(7), { ...of(4n), connections: 6n })
@@ -295,13 +292,13 @@ function perCpuCounts(of: (name: 'service_count' | 'reason_count') => BpfMap) {
   }
 }
 
-test('counts of service ports of another size go along from the start, over deaths in between', () => {
+test('counts of service ports of another size go along from the start, over deaths in between', async () => {
   using scratch = new Scratch()
   const sizes = (maxServicePorts: number) => ({ maxServicePorts, maxFrontends: 64, maxEndpoints: 64 })
   const counts = (datapath: Datapath) => perCpuCounts(name => datapath.map(name))
   using programs = new DisposableStack()
   {
-    using first = Datapath.open(scratch.options())
+    using first = await Datapath.open(scratch.options())
     first.attach()
     first.pin()
   }
@@ -311,12 +308,12 @@ test('counts of service ports of another size go along from the start, over deat
   old.write(5n, 3n, 2n)
   {
     // Dies before its programs are in place.
-    using second = Datapath.open(scratch.options({ sizes: sizes(128) }))
+    using second = await Datapath.open(scratch.options({ sizes: sizes(128) }))
     assert.deepEqual(counts(second).read(), [5n, 0n, 3n, 2n], 'before anything is put in place')
     assert.deepEqual(old.read().slice(0, 3), [0n, 0n, 0n], 'moved, not copied')
   }
   {
-    using third = Datapath.open(scratch.options({ sizes: sizes(256) }))
+    using third = await Datapath.open(scratch.options({ sizes: sizes(256) }))
     assert.deepEqual(counts(third).read(), [5n, 0n, 3n, 2n])
     old.write(1n, 0n, 2n)
     third.attach()
@@ -325,14 +322,14 @@ test('counts of service ports of another size go along from the start, over deat
     // Programs that are about to end count on where they did, and the agent dies.
     old.write(0n, 4n, 2n)
   }
-  using last = Datapath.open(scratch.options({ sizes: sizes(32) }))
+  using last = await Datapath.open(scratch.options({ sizes: sizes(32) }))
   last.attach()
   last.endPrevious()
   assert.deepEqual(counts(last).read(), [6n, 0n, 7n, 2n])
   assert.deepEqual(readdirSync(countPath(scratch.instance)).sort(), [...countMaps].sort())
 })
 
-test('a reason that the version before did not have is counted after it, and what it counted goes along', () => {
+test('a reason that the version before did not have is counted after it, and what it counted goes along', async () => {
   using scratch = new Scratch()
   {
     using older = scratch.load('older')
@@ -340,7 +337,7 @@ test('a reason that the version before did not have is counted after it, and wha
     map.pin(join(countPath(scratch.instance), 'reason_count'))
     perCpuCounts(name => older.map(name)).write(0n, 0n, 4n)
   }
-  using datapath = Datapath.open(scratch.options())
+  using datapath = await Datapath.open(scratch.options())
   assert.equal(perCpuCounts(name => datapath.map(name)).read()[3], 4n)
   assert.equal(datapath.map('reason_count').info.maxEntries, Reason.MAX)
 })
@@ -355,11 +352,11 @@ const programAt = (scratch: Scratch, hook: string): number => {
   return link.info().programId
 }
 
-test('a program of somebody else at our link is named and left alone; all others are kept in place', () => {
+test('a program of somebody else at our link is named and left alone; all others are kept in place', async () => {
   using scratch = new Scratch()
   using foreign = foreignProgram()
   const { id } = foreign.program('first')
-  using datapath = Datapath.open(scratch.options())
+  using datapath = await Datapath.open(scratch.options())
   datapath.attach()
   datapath.pin()
   {
@@ -389,27 +386,27 @@ test('a program of somebody else at our link is named and left alone; all others
   assert.equal(datapath.fault(), undefined)
 })
 
-test('an agent that starts finds a program of somebody else at a pinned link, and leaves it there', () => {
+test('an agent that starts finds a program of somebody else at a pinned link, and leaves it there', async () => {
   using scratch = new Scratch()
   using foreign = foreignProgram()
   {
-    using datapath = Datapath.open(scratch.options())
+    using datapath = await Datapath.open(scratch.options())
     datapath.attach()
     datapath.pin()
     using link = scratch.link('connect4')
     link.update(foreign.program('first'))
   }
-  using datapath = Datapath.open(scratch.options())
+  using datapath = await Datapath.open(scratch.options())
   assert.throws(() => datapath.attach(), { code: 'conflict' })
   assert.equal(programAt(scratch, 'connect4'), foreign.program('first').id)
   assert.notEqual(programAt(scratch, 'connect6'), 0)
   assert.match(datapath.fault() ?? '', /^the link of connect4 carries program \d+ \(first\), not ours$/)
 })
 
-test('a program of this instance by another version is replaced, one of another instance is not', () => {
+test('a program of this instance by another version is replaced, one of another instance is not', async () => {
   using scratch = new Scratch()
   using other = new Scratch()
-  using datapath = Datapath.open(scratch.options())
+  using datapath = await Datapath.open(scratch.options())
   datapath.attach()
   datapath.pin()
   {
@@ -421,7 +418,7 @@ test('a program of this instance by another version is replaced, one of another 
   datapath.attach()
   assert.equal(datapath.fault(), undefined)
 
-  using neighbour = Datapath.open(other.options())
+  using neighbour = await Datapath.open(other.options())
   neighbour.attach()
   neighbour.pin()
   {
@@ -433,7 +430,7 @@ test('a program of this instance by another version is replaced, one of another 
   assert.throws(() => datapath.attach(), { code: 'conflict' })
 })
 
-test('programs of others at the same hook are told of in their order, and left alone', () => {
+test('programs of others at the same hook are told of in their order, and left alone', async () => {
   using scratch = new Scratch()
   using foreign = loadObject(testObject('socket'), { programs: ['first', 'second'] })
   const attach = (name: string): Link =>
@@ -442,7 +439,7 @@ test('programs of others at the same hook are told of in their order, and left a
       attachType: AttachType.CGROUP_INET4_CONNECT,
     })
   using before = attach('first')
-  using datapath = Datapath.open(scratch.options())
+  using datapath = await Datapath.open(scratch.options())
   datapath.attach()
   const id = foreign.program('first').id
   assert.deepEqual(datapath.neighbours(), [`connect4: program ${id} (first) runs before ours`])
