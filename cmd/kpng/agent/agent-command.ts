@@ -1,6 +1,5 @@
 import { writeFileSync } from 'node:fs'
 import { KpngError } from '@kpng/api'
-import { runCleanup } from '../cleanup.ts'
 import { type KubeFlags, kubeWarnings } from '../kube-options.ts'
 import type { AgentFlags, FileFlags } from '../options.ts'
 import { type AgentSettings, agentSettings, configurationText } from './agent-settings.ts'
@@ -42,6 +41,7 @@ async function didSomethingElse(flags: AgentFlags): Promise<boolean> {
     return true
   }
   if (flags.cleanup === true) {
+    const { runCleanup } = await import('../cleanup.ts')
     await runCleanup({ instance: flags.instance })
     return true
   }

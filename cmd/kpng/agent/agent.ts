@@ -1,12 +1,9 @@
-import { mkdirSync } from 'node:fs'
-import { join } from 'node:path'
-import { KpngError, type Problem } from '@kpng/api'
-import { checkCgroupDirectory, EbpfBackend, findCgroupRoot, type SyncPass } from '@kpng/backend-ebpf'
-import { lockFile } from '@kpng/ebpf'
+import type { Problem } from '@kpng/api'
+import type { EbpfBackend, SyncPass } from '@kpng/backend-ebpf'
 import { countEvents } from '@kpng/observe'
 import { LocalView } from '@kpng/server'
 import type { Logger } from 'pino'
-import { journalPath, lockPath, runDir, socketPath } from '../run-dir.ts'
+import { journalPath, socketPath } from '../run-dir.ts'
 import { version } from '../version.ts'
 import { encodeViewDocument } from '../view-document.ts'
 import { AgentEvents } from './agent-events.ts'
@@ -24,12 +21,11 @@ import { viewOptions } from './view-options.ts'
 
 /** Between two looks at the problems of all Services, at least. */
 const problemIntervalMs = 100
-const objectDirectory = join(import.meta.dirname, '../../../backends/ebpf/bpf/build')
 
 interface AgentOptions {
   readonly settings: AgentSettings
-  /** Its own from here on. */
   readonly intake: Intake
+  readonly backend: EbpfBackend
   readonly cgroup: string
   readonly logger: Logger
   readonly startLog: StartLog
@@ -51,8 +47,9 @@ export class Agent implements AsyncDisposable {
   readonly #startLog: StartLog
   readonly #logger: Logger
 
-  private constructor(options: AgentOptions, backend: EbpfBackend, resources: AsyncDisposableStack) {
-    const { settings, intake, cgroup, logger, startLog } = options
+  /** resources: closed with it, after its own. The intake is its own from here on. */
+  constructor(options: AgentOptions, resources: AsyncDisposableStack) {
+    const { settings, intake, backend, cgroup, logger, startLog } = options
     const { store, source } = intake
     this.#settings = settings
     this.#logger = logger
@@ -104,47 +101,10 @@ export class Agent implements AsyncDisposable {
     countEvents(this.#observation.metrics.registry, () => this.#events.counts)
   }
 
-  /** With the status API, before anything is written. The intake is its own from then on. Throws KpngError. */
-  static async open(
-    settings: AgentSettings,
-    intake: Intake,
-    logger: Logger,
-    startLog: StartLog,
-  ): Promise<Agent> {
-    const resources = new AsyncDisposableStack()
-    try {
-      mkdirSync(runDir(settings.instance), { recursive: true, mode: 0o750 })
-      resources.use(lockInstance(settings.instance))
-      const cgroup = settings.cgroupRoot ?? findCgroupRoot()
-      checkCgroupDirectory(cgroup)
-      let agent: Agent | undefined
-      const backend = resources.use(
-        await EbpfBackend.open({
-          instance: settings.instance,
-          cgroup,
-          sizes: settings.sizes,
-          recordTcp: settings.recordTcp,
-          events: false,
-          protectNodePorts: settings.protectNodePorts,
-          objectDirectory,
-          nodePortAddresses: settings.nodePortAddresses,
-          logger,
-          onChange: () => agent?.changed(),
-          onPass: pass => agent?.passed(pass),
-          onRepaired: what => agent?.repaired(what),
-        }),
-      )
-      agent = new Agent({ settings, intake, cgroup, logger, startLog }, backend, resources)
-      await agent.#listen(logger)
-      return agent
-    } catch (reason) {
-      await resources.disposeAsync()
-      throw reason
-    }
-  }
-
-  async #listen(logger: Logger): Promise<void> {
+  /** Begins to answer on the status socket. */
+  async listen(): Promise<void> {
     const { metrics } = this.#observation
+    const logger = this.#logger
     this.#resources.use(
       await StatusServer.listen({
         path: socketPath(this.#settings.instance),
@@ -249,14 +209,4 @@ export class Agent implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#resources.disposeAsync()
   }
-}
-
-/** Held as long as the process lives. */
-function lockInstance(instance: string): Disposable {
-  const lock = lockFile(lockPath(instance))
-  if (lock !== undefined) return lock
-  throw new KpngError(
-    'conflict',
-    `another agent of instance ${instance} is running (it holds ${lockPath(instance)}): stop it, or choose another --instance`,
-  )
 }

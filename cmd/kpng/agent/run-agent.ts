@@ -1,9 +1,9 @@
 import { requireCapabilities } from '../capabilities.ts'
-import { Agent } from './agent.ts'
 import type { AgentSettings } from './agent-settings.ts'
 import { ConfigurationWatch } from './configuration/configuration-watch.ts'
 import type { Intake } from './intake.ts'
 import { createLogger } from './logger.ts'
+import { openAgent } from './open-agent.ts'
 import { servedFamilies } from './served-families.ts'
 import { StartLog } from './start-log.ts'
 
@@ -23,7 +23,7 @@ export async function runAgent(settings: AgentSettings, intake: Intake): Promise
   using startLog = new StartLog(settings, servedFamilies(), logger)
   startLog.begin()
   for (const { name, without } of missed) logger.warn({ capability: `CAP_${name}` }, `missing: ${without}`)
-  await using agent = await Agent.open(settings, intake, logger, startLog)
+  await using agent = await openAgent(settings, intake, logger, startLog)
   if (settings.initOnly) {
     logger.info({}, 'the programs are loaded and the maps pinned; what is left to do needs an agent')
     return

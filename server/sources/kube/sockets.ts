@@ -13,12 +13,23 @@ export interface SocketOptions {
   readonly connectTimeoutMs: number
 }
 
+/**
+ * How far the server may be ahead of us, in bytes: of one answer, and of all. As much as it has ready by the time that
+ * our first modules and programs are loaded. initialWindowSize is where undici 8.12 looks for what its types (and its
+ * checks) have in `settings`.
+ */
+const windows = { connectionWindowSize: 16 << 20, initialWindowSize: 8 << 20 } satisfies Record<
+  string,
+  number
+>
+
 /** Connections to the API server, through the proxy if there is one. Certificates are those of this moment. */
 export async function makeSockets(access: ClusterAccess, options: SocketOptions): Promise<Dispatcher> {
   const { lookup, connectTimeoutMs: timeout } = options
   const tls = await tlsOptions(access, options.certificate)
   const limits = {
     allowH2: true,
+    h2Options: windows,
     // Silence is the reflector's to judge.
     bodyTimeout: 0,
     headersTimeout: 0,
