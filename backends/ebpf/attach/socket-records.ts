@@ -34,10 +34,7 @@ import type { Datapath } from './open-datapath.ts'
 const turnMs = 8
 
 const noCounts: BackendCount = { connections: 0n, datagrams: 0n, open: 0n, failures: 0n }
-/** Of each CPU. */
-const noTraffic: ServiceCount[] = Array.from({ length: possibleCpus() }, () => ({
-  ...{ connections: 0n, datagrams: 0n, refused: 0n, unreachable: 0n },
-}))
+const noTraffic: ServiceCount = { connections: 0n, datagrams: 0n, refused: 0n, unreachable: 0n }
 
 /**
  * What sockets remember: passes over the socket storage of all network namespaces, and the end of connected UDP
@@ -121,7 +118,8 @@ export class SocketRecords implements ReconcilerHooks, AsyncDisposable {
     readonly servicePorts: readonly number[]
   }): void {
     for (const id of backends) this.#backendCount.write(id, [noCounts])
-    this.#serviceCount.updateBatch(servicePorts.map(id => [id, noTraffic] as const))
+    const ofAllCpus = Array.from({ length: possibleCpus() }, () => noTraffic)
+    this.#serviceCount.updateBatch(servicePorts.map(id => [id, ofAllCpus] as const))
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
