@@ -42,7 +42,7 @@ interface Running {
 /** A kernel, its clients and agents that come and go, checked against an oracle. */
 export class World {
   readonly #options: WorldOptions
-  readonly clock = new TestClock()
+  readonly clock = new TestClock(() => this.counts.operations)
   readonly kernel = new FakeKernel()
   readonly clients = new Clients(this.kernel)
   #datapath: Datapath
