@@ -60,9 +60,9 @@ fresh: root ## make demo and make test in a fresh clone (needs root)
 	@hack/fresh
 
 clean: ## remove what was built; the npm packages stay
-	@rm -rf .stamp coverage backends/ebpf/bpf/build ebpf/testdata/build
+	@rm -rf .stamp coverage cmd/kpng/bundle backends/ebpf/bpf/build ebpf/testdata/build
 
-setup: root ## everything that the other commands need: packages, Node 24, bytecode (needs root)
+setup: root ## everything that the other commands need: packages, Node 24, bytecode, bundle (needs root)
 	@hack/setup
 
 setup-build:
