@@ -23,7 +23,11 @@ class Checkout implements Disposable {
 
   constructor() {
     this.path = this.#directory.path
-    this.write('node_modules/.bin/node', '#!/bin/sh\nshift\necho "$@"\n', 0)
+    this.write(
+      'node_modules/.bin/node',
+      '#!/bin/sh\nwhile [ "${1#-}" != "$1" ]; do shift; done\necho "$@"\n',
+      0,
+    )
     execFileSync('chmod', ['+x', join(this.path, 'node_modules/.bin/node')])
     mkdirSync(join(this.path, 'bin'))
     copyFileSync(launcher, join(this.path, 'bin/kpng'))

@@ -9,6 +9,7 @@ import { encodeViewDocument } from '../view-document.ts'
 import { AgentEvents } from './agent-events.ts'
 import type { AgentSettings } from './agent-settings.ts'
 import type { AgentSource } from './agent-source.ts'
+import { FirstCollection } from './first-collection.ts'
 import type { Intake } from './intake.ts'
 import { LoggingSink } from './logging-sink.ts'
 import { Observation } from './observation.ts'
@@ -45,6 +46,7 @@ export class Agent implements AsyncDisposable {
   readonly #journal: ViewJournal
   readonly #problemsDue: Pace
   readonly #startLog: StartLog
+  readonly #firstCollection: FirstCollection
   readonly #logger: Logger
 
   /** resources: closed with it, after its own. The intake is its own from here on. */
@@ -91,6 +93,7 @@ export class Agent implements AsyncDisposable {
         ...this.#observation.viewHooks,
       }),
     )
+    this.#firstCollection = resources.use(new FirstCollection(logger))
     resources.use(intake)
     intake.listen({
       written: (write, ready) => this.#observation.written(write, ready),
@@ -163,7 +166,9 @@ export class Agent implements AsyncDisposable {
     this.#startLog.node(this.#view.node())
     this.#problemsDue.request()
     // What a previous agent wrote is what is in force until then; and nothing keeps the first view waiting.
-    if (this.#backend.attached) this.#journal.touch()
+    if (!this.#backend.attached) return
+    this.#journal.touch()
+    this.#firstCollection.placed()
   }
 
   /** Looks at every Service. */
