@@ -42,21 +42,33 @@ export class Fields {
   readonly #json: Json
   readonly #context: ReadContext
   readonly #parent: Fields | undefined
-  readonly #steps: FieldPath
+  /** Where it is in its parent; '': it has none. */
+  readonly #field: string
+  /** -1: the field is no list. */
+  readonly #index: number
 
-  private constructor(json: Json, context: ReadContext, parent: Fields | undefined, steps: FieldPath) {
+  private constructor(
+    json: Json,
+    context: ReadContext,
+    parent: Fields | undefined,
+    field: string,
+    index: number,
+  ) {
     this.#json = json
     this.#context = context
     this.#parent = parent
-    this.#steps = steps
+    this.#field = field
+    this.#index = index
   }
 
   static root(json: Json, context: ReadContext): Fields {
-    return new Fields(json, context, undefined, [])
+    return new Fields(json, context, undefined, '', -1)
   }
 
   path(...more: FieldPath): FieldPath {
-    return [...(this.#parent?.path() ?? []), ...this.#steps, ...more]
+    if (this.#parent === undefined) return more
+    const step = this.#index < 0 ? [this.#field] : [this.#field, this.#index]
+    return this.#parent.path(...step, ...more)
   }
 
   /** Complains about a field; no field: about this object as a whole. */
@@ -130,7 +142,7 @@ export class Fields {
   record(field: string): Fields | undefined {
     const value = this.#get(field)
     if (value === undefined) return undefined
-    if (isRecord(value)) return new Fields(value, this.#context, this, [field])
+    if (isRecord(value)) return new Fields(value, this.#context, this, field, -1)
     this.report(`must be an object, is ${show(value)}: ignored`, field)
     return undefined
   }
@@ -138,8 +150,10 @@ export class Fields {
   /** The objects in a list; what is none is reported and left out. */
   records(field: string): Fields[] {
     const found: Fields[] = []
-    for (const [i, item] of this.#list(field).entries()) {
-      if (isRecord(item)) found.push(new Fields(item, this.#context, this, [field, i]))
+    const list = this.#list(field)
+    for (let i = 0; i < list.length; i++) {
+      const item = list[i]
+      if (isRecord(item)) found.push(new Fields(item, this.#context, this, field, i))
       else this.report(`must be an object, is ${show(item)}: ignored`, field, i)
     }
     return found

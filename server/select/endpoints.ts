@@ -29,28 +29,30 @@ export function portEndpoints(
   family: Family,
   key: PortKey,
 ): PortEndpoint[] {
-  const found = new Map<string, PortEndpoint>()
+  const found: PortEndpoint[] = []
   for (const slice of slices) {
     if (slice.family !== family) continue
     for (const { name, protocol, port } of slice.ports) {
       if (name !== key.name || protocol !== key.protocol) continue
-      for (const endpoint of slice.endpoints) {
-        const place = `${endpoint.address} ${port}`
-        const known = found.get(place)
-        if (known === undefined || isBetter(endpoint, known.endpoint)) found.set(place, { endpoint, port })
-      }
+      for (const endpoint of slice.endpoints) found.push({ endpoint, port })
     }
   }
-  return [...found.values()].sort(
-    (a, b) => compareText(a.endpoint.address, b.endpoint.address) || a.port - b.port,
-  )
+  // Sorting keeps the order of what is equal.
+  found.sort((a, b) => comparePlace(a, b) || compareUse(a.endpoint, b.endpoint))
+  return found.filter((it, i) => {
+    const before = found[i - 1]
+    return before === undefined || comparePlace(before, it) !== 0
+  })
 }
 
-function isBetter(a: Endpoint, b: Endpoint): boolean {
-  if (a.terminating !== b.terminating) return b.terminating
-  if (a.ready !== b.ready) return a.ready
-  return a.serving && !b.serving
-}
+const comparePlace = (a: PortEndpoint, b: PortEndpoint): number =>
+  compareText(a.endpoint.address, b.endpoint.address) || a.port - b.port
+
+/** The better one first. */
+const compareUse = (a: Endpoint, b: Endpoint): number =>
+  Number(a.terminating) - Number(b.terminating) ||
+  Number(b.ready) - Number(a.ready) ||
+  Number(b.serving) - Number(a.serving)
 
 /** By code unit: the same everywhere, whatever the locale. */
 export const compareText = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0)

@@ -50,11 +50,30 @@ export type Decoded = Record<string, unknown>
 
 /** Throws RangeError or Error where the bytes are no message. */
 export function decode(data: Uint8Array, of: Schema): Decoded {
-  const reader = new BinaryReader(data)
+  const reader = new Reader(data)
   return readMessage(reader, reader.len, of)
 }
 
-function readMessage(reader: BinaryReader, end: number, of: Schema): Decoded {
+/** Texts are most of what is read. */
+class Reader extends BinaryReader {
+  readonly #bytes: Buffer
+
+  constructor(data: Uint8Array) {
+    super(data)
+    this.#bytes = Buffer.from(data.buffer, data.byteOffset, data.length)
+  }
+
+  /** Without a view of the bytes for each. */
+  override string(): string {
+    const length = this.uint32()
+    const begin = this.pos
+    this.pos += length
+    if (this.pos > this.len) throw new RangeError('a text is longer than its message')
+    return this.#bytes.toString('utf8', begin, this.pos)
+  }
+}
+
+function readMessage(reader: Reader, end: number, of: Schema): Decoded {
   const found: Decoded = {}
   while (reader.pos < end) {
     // Not reader.tag(): its pair costs as much as the rest. A number out of range is in no schema.
@@ -69,7 +88,7 @@ function readMessage(reader: BinaryReader, end: number, of: Schema): Decoded {
   return found
 }
 
-function skip(reader: BinaryReader, wireType: WireType, number: number): void {
+function skip(reader: Reader, wireType: WireType, number: number): void {
   if (wireType !== WireType.LengthDelimited) {
     reader.skip(wireType, number)
     return
@@ -79,7 +98,7 @@ function skip(reader: BinaryReader, wireType: WireType, number: number): void {
   reader.pos += length // beyond the message: its reader sees to that
 }
 
-function readField(reader: BinaryReader, end: number, known: Field, found: Decoded): void {
+function readField(reader: Reader, end: number, known: Field, found: Decoded): void {
   const { name, type } = known
   if (type === 'texts') {
     // No prototype: a key may be __proto__.
@@ -96,7 +115,7 @@ function readField(reader: BinaryReader, end: number, known: Field, found: Decod
   } else if (known.pointer || (value !== '' && value !== 0)) found[name] = value
 }
 
-function readValue(reader: BinaryReader, end: number, type: Exclude<FieldType, 'texts'>): unknown {
+function readValue(reader: Reader, end: number, type: Exclude<FieldType, 'texts'>): unknown {
   switch (type) {
     case 'text':
       return reader.string()
@@ -121,7 +140,7 @@ const wireTypeOf = (type: FieldType): WireType =>
   type === 'bool' || type === 'int32' ? WireType.Varint : WireType.LengthDelimited
 
 /** Where the message that begins here ends. */
-function endOf(reader: BinaryReader, outerEnd: number): number {
+function endOf(reader: Reader, outerEnd: number): number {
   const length = reader.uint32()
   const end = reader.pos + length
   if (end > outerEnd) throw new RangeError('a field is longer than its message')
