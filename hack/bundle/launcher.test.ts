@@ -25,7 +25,7 @@ class Checkout implements Disposable {
     this.path = this.#directory.path
     this.write(
       'node_modules/.bin/node',
-      '#!/bin/sh\nwhile [ "${1#-}" != "$1" ]; do shift; done\necho "$@"\n',
+      '#!/bin/sh\nwhile case $1 in -*) true ;; *) false ;; esac; do shift; done\necho "$@"\n',
       0,
     )
     execFileSync('chmod', ['+x', join(this.path, 'node_modules/.bin/node')])
