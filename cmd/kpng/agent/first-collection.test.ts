@@ -20,7 +20,7 @@ test('the garbage of the start is collected once, some time after the first view
   context.mock.timers.tick(999)
   assert.deepEqual(asked, [])
   context.mock.timers.tick(1)
-  assert.deepEqual(asked, [{ type: 'major', execution: 'async' }])
+  assert.deepEqual(asked, [{ type: 'major', execution: 'async', flavor: 'last-resort' }])
   await turn()
   for (let view = 0; view < 3; view++) {
     first.placed()
