@@ -1,13 +1,13 @@
 import type { Family } from '@kpng/api'
 import type { MemoryMap } from '@kpng/ebpf'
-import type { ListEntry } from '../bindings.gen.ts'
+import type { Backend4, Backend6, ListEntry } from '../bindings.gen.ts'
 import { BitSet } from '../plan/bit-set.ts'
 import { type Block, BuddyAllocator, orderOf } from '../plan/buddy.ts'
 import { planMoves } from '../plan/moves.ts'
 import type { ListKind } from '../plan/service-plan.ts'
 import type { DatapathMaps } from './maps.ts'
 import type { Retirement } from './retirement.ts'
-import { backend4Of, backend6Of, listWord, NO_BACKEND4, NO_BACKEND6, type Slot } from './rows.ts'
+import { backend4Of, backend6Of, listWord, NO_BACKEND4, NO_BACKEND6, type Slot, sameBackend } from './rows.ts'
 import type { ListState, PortState } from './state.ts'
 
 /** A list to write and put in force. */
@@ -102,6 +102,17 @@ export class ListTable {
   /** Puts right what verification found instead of the word that we wrote. */
   restore(list: ListState, word: bigint): void {
     this.#maps.list.store64(list.index, word)
+  }
+
+  /**
+   * The same for its rows, where they are: there may be no room for it elsewhere. Who reads meanwhile gets the wrong
+   * row, or the right one. Gives whether there was one.
+   */
+  restoreRows(list: ListState, members: readonly (Slot | undefined)[]): boolean {
+    const { backend4, backend6 } = this.#maps
+    return list.family === 'IPv4'
+      ? restoreRowsOf(backend4, list, members, backend4Of)
+      : restoreRowsOf(backend6, list, members, backend6Of)
   }
 
   /** Nobody leads to the list any more: its index and range are free after a grace period. */
@@ -252,6 +263,23 @@ function writeWords(map: MemoryMap<ListEntry>, first: number, jobs: readonly Lis
     first,
     jobs.map(({ base, slots }) => ({ base, count: slots.length })),
   )
+}
+
+function restoreRowsOf<V extends Backend4 | Backend6>(
+  map: MemoryMap<V>,
+  { index, base, ids }: ListState,
+  members: readonly (Slot | undefined)[],
+  rowOf: (slot: Slot, list: number) => V,
+): boolean {
+  let found = false
+  for (const [offset, id] of ids.entries()) {
+    const member = members[id]
+    const row = member && rowOf(member, index)
+    if (row === undefined || sameBackend(map.read(base + offset), row)) continue
+    map.write(base + offset, [row])
+    found = true
+  }
+  return found
 }
 
 /** Ranges that touch are written at once; what fails together is tried one by one. */

@@ -66,6 +66,24 @@ describe('verification', () => {
     })
   }
 
+  it('[KP-6.3] puts rows right where they are: there may be no room for the list elsewhere', async () => {
+    using agent = new Harness({ sizes: { slots: 2 } })
+    const endpoints = ['10.1.0.1:80', '10.1.0.2:80']
+    await agent.apply({
+      name: 'web',
+      clusterIPs: ['10.96.0.1'],
+      ports: [{ name: 'http', port: 80, endpoints }],
+    })
+    const { backend4 } = agent.maps
+    const rows = [backend4.read(0), backend4.read(1)]
+    backend4.write(0, [{ ...backend4.read(0), list: 60 }])
+    backend4.write(1, [{ ...backend4.read(1), port: 9 }])
+    assert.equal(await agent.clock.until(agent.reconciler.verify()), 1)
+    assert.deepEqual([backend4.read(0), backend4.read(1)], rows)
+    assert.equal(agent.problems().join(), '')
+    assert.equal(await agent.clock.until(agent.reconciler.verify()), 0)
+  })
+
   it('[KP-6.3] happens by itself, and finds nothing where nothing is wrong', async () => {
     using agent = new Harness()
     await agent.apply(WEB)

@@ -5,8 +5,6 @@ import { formatIPv6 } from '../plan/address.ts'
 import type { CfgWriter } from './cfg-writer.ts'
 import { keyOfName } from './name-table.ts'
 import {
-  backend4Of,
-  backend6Of,
   type FrontendPlace,
   keyOfPlace,
   listWord,
@@ -14,7 +12,6 @@ import {
   placeOf6,
   rangeOf4,
   rangeOf6,
-  sameBackend,
   sameSvcValue,
 } from './rows.ts'
 import type { Slicer } from './slicer.ts'
@@ -182,16 +179,7 @@ export class Verifier {
       lists.restore(list, word)
       this.repairs++
     }
-    const whole = list.ids.every((id, offset) => {
-      const member = members[id]
-      if (member === undefined) return true
-      return list.family === 'IPv4'
-        ? sameBackend(maps.backend4.read(list.base + offset), backend4Of(member, list.index))
-        : sameBackend(maps.backend6.read(list.base + offset), backend6Of(member, list.index))
-    })
-    if (whole) return
-    list.stale = true
-    this.#repair(list.port?.service)
+    if (lists.restoreRows(list, members)) this.repairs++
   }
 
   async #names(): Promise<void> {
