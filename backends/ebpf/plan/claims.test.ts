@@ -22,8 +22,9 @@ describe('Claims', () => {
       const claims = new Claims()
       for (const name of order) claims.set(name, claim(name, '10.96.0.1'))
       assert.equal(claims.winner(KEY)?.service, 'a/x')
-      assert.equal(claims.problems('a/x').length, 0)
-      assert.match(claims.problems('b/x')[0]?.message ?? '', /10\.96\.0\.1:80\/TCP is served for a\/x:\/TCP/)
+      const [problem, ...others] = claims.problems()
+      assert.deepEqual([problem?.where, others], ['b/x', []])
+      assert.match(problem?.message ?? '', /10\.96\.0\.1:80\/TCP is served for a\/x:\/TCP/)
     }
   })
 
@@ -32,7 +33,10 @@ describe('Claims', () => {
     claims.set('a/thief', claim('a/thief', '10.96.0.9', ['10.96.0.1']))
     assert.deepEqual(claims.set('b/owner', claim('b/owner', '10.96.0.1')), new Set(['a/thief']))
     assert.equal(claims.winner(KEY)?.service, 'b/owner')
-    assert.equal(claims.problems('a/thief')[0]?.field, 'spec.externalIPs')
+    assert.deepEqual(
+      claims.problems().map(({ where, field }) => [where, field]),
+      [['a/thief', 'spec.externalIPs']],
+    )
   })
 
   it('[KP-1.16] serves the other when the winner goes, and tells who is touched', () => {
@@ -44,7 +48,7 @@ describe('Claims', () => {
       claims.won('b/x').map(frontend => frontend.key),
       [KEY],
     )
-    assert.deepEqual(claims.problems('b/x'), [])
+    assert.deepEqual(claims.problems(), [])
     claims.set('b/x', [])
     assert.equal(claims.size, 0)
   })
@@ -74,6 +78,16 @@ describe('Claims', () => {
             if (was === is) continue
             for (const one of [was, is]) assert(one === undefined || one === name || touched.has(one))
           }
+          const lost = names.flatMap(loser =>
+            claims.claims(loser).flatMap(it => (claims.winner(it.key) === it ? [] : [loser])),
+          )
+          assert.deepEqual(
+            claims
+              .problems()
+              .map(({ where }) => where)
+              .toSorted(),
+            lost.toSorted(),
+          )
         }
         const fresh = new Claims()
         for (const [name, frontends] of [...wanted].reverse()) fresh.set(name, frontends)

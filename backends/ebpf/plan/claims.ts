@@ -25,6 +25,8 @@ export class Claims {
   /** Claims by frontend key, the winner first. */
   readonly #claims = new Map<string, Frontend[]>()
   readonly #byService = new Map<string, readonly Frontend[]>()
+  /** Keys of the frontends that several claim. */
+  readonly #contested = new Set<string>()
 
   /** Frontends with a claim. */
   get size(): number {
@@ -50,6 +52,8 @@ export class Claims {
     if (frontends.length > 0) this.#byService.set(service, frontends)
     else this.#byService.delete(service)
     for (const [key, old] of winners) {
+      if ((this.#claims.get(key)?.length ?? 0) > 1) this.#contested.add(key)
+      else this.#contested.delete(key)
       const now = this.winner(key)
       if (old?.servicePort === now?.servicePort) continue
       if (old !== undefined) touched.add(old.service)
@@ -72,16 +76,19 @@ export class Claims {
     return this.claims(service).filter(claim => this.winner(claim.key) === claim)
   }
 
-  /** What a Service wants and another has. */
-  problems(service: string): Problem[] {
+  /** What Services want and others have. */
+  problems(): Problem[] {
     const problems: Problem[] = []
-    for (const claim of this.claims(service)) {
-      const winner = this.winner(claim.key)
-      if (winner === undefined || winner === claim) continue
-      const what = claim.kind === 'NodePort' ? `NodePort ${claim.port}/${claim.protocol}` : claim.key
-      const message = `${what} is served for ${winner.servicePort}, which claims it as well (${winner.kind}); served for ${claim.servicePort} when that one goes`
-      problems.push({ where: service, field: fieldOf(claim.kind), message, reason: 'FrontendConflict' })
+    for (const key of this.#contested) {
+      const [winner, ...others] = this.#claims.get(key) ?? []
+      if (winner !== undefined) problems.push(...others.map(other => conflict(other, winner)))
     }
     return problems
   }
+}
+
+function conflict(claim: Frontend, winner: Frontend): Problem {
+  const what = claim.kind === 'NodePort' ? `NodePort ${claim.port}/${claim.protocol}` : claim.key
+  const message = `${what} is served for ${winner.servicePort}, which claims it as well (${winner.kind}); served for ${claim.servicePort} when that one goes`
+  return { where: claim.service, field: fieldOf(claim.kind), message, reason: 'FrontendConflict' }
 }

@@ -1,4 +1,11 @@
-import { type Family, type NodeView, type ServiceView, type SyncState, serviceKey } from '@kpng/api'
+import {
+  type Family,
+  type NodeView,
+  type Problem,
+  type ServiceView,
+  type SyncState,
+  serviceKey,
+} from '@kpng/api'
 import { NODE_OWNER } from '../plan/address-table.ts'
 import { type NodePlan, type NodePortAddresses, planNode } from '../plan/node-plan.ts'
 import { type KnownAddress, planService } from '../plan/service-plan.ts'
@@ -35,6 +42,9 @@ export class Planner {
   #nodeChanged = false
   /** Families in which a former agent served NodePorts. */
   #adoptedFamilies: ReadonlySet<Family> | undefined
+  readonly #partlyServed = new Set<ServiceState>()
+  /** Services that are wanted. */
+  services = 0
   /** Of the oldest sync that is not planned yet. */
   #incomingRevision = 0
   /** Of the last sync. */
@@ -102,6 +112,11 @@ export class Planner {
     this.#events.cfg()
   }
 
+  /** What the socket datapath does not serve of the Services, and why. */
+  notServed(): Problem[] {
+    return [...this.#partlyServed].flatMap(({ plan }) => plan?.notServed ?? [])
+  }
+
   /** Plans all that was synced, before any of it is written: a claim may move between Services. */
   async plan(): Promise<void> {
     while (this.#incoming.size > 0 || this.#incomingNode !== undefined) {
@@ -149,9 +164,12 @@ export class Planner {
     if (view === undefined && !this.#tables.services.has(key)) return
     const { claims } = this.#tables
     const service = this.#tables.service(key)
+    this.services += (view === undefined ? 0 : 1) - (service.view === undefined ? 0 : 1)
     service.view = view
     const { primaryAddresses } = this.nodePlan
     service.plan = view && planService(view, { nodePortFamilies: this.#nodePortFamilies(), primaryAddresses })
+    if ((service.plan?.notServed.length ?? 0) > 0) this.#partlyServed.add(service)
+    else this.#partlyServed.delete(service)
     const before = claims.claims(key)
     const touched = claims.set(key, service.plan?.frontends ?? [])
     for (const frontend of before) this.#abandon(frontend.key, revision)

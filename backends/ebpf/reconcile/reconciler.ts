@@ -213,11 +213,11 @@ export class Reconciler implements ViewSink {
       settledRevision: this.#progress.reached('settled'),
       problems: [
         ...this.#planner.nodePlan.problems,
-        ...serviceProblems(this.#tables),
+        ...serviceProblems(this.#tables, this.#queues.troubled),
         ...failureProblems(failures),
       ],
-      notServed: [...this.#tables.services.values()].flatMap(({ plan }) => plan?.notServed ?? []),
-      counts: countsOf(this.#tables, this.#queues),
+      notServed: this.#planner.notServed(),
+      counts: countsOf(this.#tables, this.#planner.services, this.#queues),
       counters: {
         flips,
         moves,

@@ -31,6 +31,7 @@ export class ServiceQueues {
   readonly #awaiting = new Set<ServiceState>()
   /** Done as far as there is room. */
   readonly #unfit = new Set<ServiceState>()
+  readonly #troubled = new Set<ServiceState>()
   retries = 0
 
   constructor(options: ServiceQueuesOptions) {
@@ -39,6 +40,11 @@ export class ServiceQueues {
 
   get unfit(): number {
     return this.#unfit.size
+  }
+
+  /** Those whose last attempt failed, or that did not fit whole, in whatever queue. */
+  get troubled(): ReadonlySet<ServiceState> {
+    return this.#troubled
   }
 
   get failing(): number {
@@ -85,6 +91,8 @@ export class ServiceQueues {
     for (const service of chunk) {
       service.unfit = outcome.unfit.get(service) ?? NOTHING
       service.error = undefined
+      if (service.unfit.size > 0) this.#troubled.add(service)
+      else this.#troubled.delete(service)
       if (outcome.failed.has(service)) continue
       if (outcome.awaiting.has(service)) {
         this.#awaiting.add(service)
@@ -130,6 +138,7 @@ export class ServiceQueues {
 
   #retryLater(service: ServiceState, problem: Problem, revision: number): void {
     service.error = problem
+    this.#troubled.add(service)
     if (this.#dirty.has(service) || this.#going.has(service)) return
     this.retries++
     this.#awaiting.delete(service)

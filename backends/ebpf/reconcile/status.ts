@@ -1,5 +1,6 @@
 import type { Family, Problem } from '@kpng/api'
 import type { IdTable } from '../plan/ids.ts'
+import type { ServiceState } from './state.ts'
 import type { Tables } from './tables.ts'
 
 /** What the reconciler says of itself. All counts are of now, counters since it began. */
@@ -54,16 +55,17 @@ export interface IdUsage extends Usage {
 
 export function countsOf(
   tables: Tables,
+  services: number,
   queues: { readonly unfit: number; readonly failing: number },
 ): ReconcilerStatus['counts'] {
-  const { services, lists, frontends, addresses, maps, backendIds, portIds } = tables
+  const { lists, frontends, addresses, maps, backendIds, portIds } = tables
   const range = (family: Family): Usage => ({
     used: lists.ranges[family].used,
     max: lists.ranges[family].capacity,
   })
   const ids = (table: IdTable): IdUsage => ({ used: table.live, limbo: table.inLimbo, max: table.max })
   return {
-    services: services.values().reduce((sum, { view }) => sum + (view === undefined ? 0 : 1), 0),
+    services,
     unfit: queues.unfit,
     failing: queues.failing,
     frontends: frontends.entries.size,
@@ -75,11 +77,11 @@ export function countsOf(
   }
 }
 
-/** Of the Services: clashes, what does not fit, what fails. */
-export function serviceProblems(tables: Tables): Problem[] {
-  const problems: Problem[] = []
-  for (const { key, unfit, error } of tables.services.values()) {
-    problems.push(...tables.claims.problems(key), ...unfit.values())
+/** Of the Services: clashes, what does not fit, what fails. Looks at none but those that have a problem. */
+export function serviceProblems(tables: Tables, troubled: ReadonlySet<ServiceState>): Problem[] {
+  const problems = tables.claims.problems()
+  for (const { unfit, error } of troubled) {
+    problems.push(...unfit.values())
     if (error !== undefined) problems.push(error)
   }
   for (const address of tables.addresses.unfit) {
