@@ -12,13 +12,23 @@ export interface Clock {
 export const systemClock: Clock = {
   nowMs: () => performance.now(),
   wallMs: () => Date.now(),
-  after: (delayMs, call) => disposable(setTimeout(call, delayMs)),
+  after: (delayMs, call) => later(delayMs, call, true),
 }
 
 /** The machine's, for those who only look after something: what waits on it keeps no process alive. */
 export const backgroundClock: Clock = {
   ...systemClock,
-  after: (delayMs, call) => disposable(setTimeout(call, delayMs).unref()),
+  after: (delayMs, call) => later(delayMs, call, false),
 }
 
-const disposable = (timer: NodeJS.Timeout): Disposable => ({ [Symbol.dispose]: () => clearTimeout(timer) })
+/** A timer is one to two milliseconds late at least: where there is nothing to wait for, that is a turn without one. */
+function later(delayMs: number, call: () => void, keepsAlive: boolean): Disposable {
+  if (delayMs <= 0) {
+    const immediate = setImmediate(call)
+    if (!keepsAlive) immediate.unref()
+    return { [Symbol.dispose]: () => clearImmediate(immediate) }
+  }
+  const timer = setTimeout(call, delayMs)
+  if (!keepsAlive) timer.unref()
+  return { [Symbol.dispose]: () => clearTimeout(timer) }
+}

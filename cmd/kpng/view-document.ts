@@ -19,7 +19,7 @@ export interface ViewDocument extends ViewHeader {
   readonly services: readonly ServiceView[]
 }
 
-const servicesPerChunk = 100
+const servicesPerChunk = 20
 
 /**
  * The document as JSON text in pieces of some hundred kilobytes, so that writing the view of a large cluster
