@@ -1,3 +1,4 @@
+import { join } from 'node:path'
 import { ClusterChanges } from './changes.ts'
 import { type ClusterSize, node } from './cluster.ts'
 import type { PlaneAccess } from './in-netns.ts'
@@ -17,6 +18,14 @@ export interface MeasureOptions extends PlaneAccess {
   readonly kubeProxy?: string | undefined
   readonly kubeProxyChanges: number
   readonly profileDirectory?: string | undefined
+}
+
+const coldStartOnly: Work = {
+  singleChanges: 0,
+  pauseMs: 0,
+  rollingEndpoints: 0,
+  rollingPerSecond: 0,
+  bulkChanges: 0,
 }
 
 async function measure(options: MeasureOptions, room: Room): Promise<Record<string, unknown>> {
@@ -46,7 +55,13 @@ async function measure(options: MeasureOptions, room: Room): Promise<Record<stri
   }
   const common = { kubeconfig, services, directory: compiled.directory }
   const maxEndpoints = services * size.endpoints
-  await measured('node-kpng', host => new OurProxy(host, { ...common, maxEndpoints, profileDirectory }), work)
+  const ours = { ...common, maxEndpoints, compileCache: join(compiled.directory, 'modules') }
+  await measured(
+    'node-kpng-first',
+    host => new OurProxy(host, { ...ours, name: 'kpng, first start' }),
+    coldStartOnly,
+  )
+  await measured('node-kpng', host => new OurProxy(host, { ...ours, name: 'kpng', profileDirectory }), work)
   const { kubeProxy: program } = options
   if (program === undefined) return results
   const theirs = { ...common, program, nftWatch: compiled.program('nft-watch') }

@@ -46,8 +46,12 @@ export async function measureProxy(
   }
   const cold = await phase('cold start', () => proxy.start())
   const memoryAfterStart = await resting()
-  const single = await phase('single changes', () => changes.single(proxy, work.singleChanges, work.pauseMs))
-  const result: Record<string, unknown> = { cold, memoryAfterStart, singleChanges: summary(single) }
+  const result: Record<string, unknown> = { cold, memoryAfterStart }
+  if (work.singleChanges > 0) {
+    const { singleChanges, pauseMs } = work
+    const single = await phase('single changes', () => changes.single(proxy, singleChanges, pauseMs))
+    result.singleChanges = summary(single)
+  }
   if (work.rollingEndpoints > 0) {
     const before = cpuSeconds(proxy.pid)
     await phase('rolling update', async () => {

@@ -18,6 +18,10 @@ const ownMetrics =
   /^(kpng_event_loop_stall_seconds|kubeproxy_network_programming_duration_seconds)_(sum|count)|^kpng_reconciler_total/
 
 export interface OurProxyOptions {
+  /** Default kpng. */
+  readonly name?: string
+  /** Where Node keeps compiled modules from one start to the next. Default: as everywhere. */
+  readonly compileCache?: string
   readonly kubeconfig: string
   readonly maxEndpoints: number
   readonly services: number
@@ -31,7 +35,7 @@ export interface OurProxyOptions {
 
 /** The agent of this checkout. */
 export class OurProxy implements MeasuredProxy {
-  readonly name = 'kpng'
+  readonly name: string
   readonly cgroup: string
   readonly #host: ProxyHost
   readonly #options: OurProxyOptions
@@ -41,6 +45,7 @@ export class OurProxy implements MeasuredProxy {
   constructor(host: ProxyHost, options: OurProxyOptions) {
     this.#host = host
     this.#options = options
+    this.name = options.name ?? 'kpng'
     this.#agent = new AgentProcess(host.host.name)
     this.cgroup = join(host.host.cgroup, 'node')
     mkdirSync(this.cgroup)
@@ -51,10 +56,11 @@ export class OurProxy implements MeasuredProxy {
   }
 
   async start(): Promise<ColdStart> {
-    const { kubeconfig, maxEndpoints, services, flags = [] } = this.#options
+    const { kubeconfig, compileCache, maxEndpoints, services, flags = [] } = this.#options
     const started = performance.now()
     const child = this.#host.host.start([
       ...['env', `NODE_OPTIONS=${this.#nodeOptions()}`, `KPNG_BENCH_STALLS=${this.#stallsPath}`],
+      ...(compileCache === undefined ? [] : [`NODE_COMPILE_CACHE=${compileCache}`]),
       ...[kpngPath, 'kube', '--kubeconfig', kubeconfig, 'to-ebpf', '--node-name', this.#host.nodeName],
       ...['--instance', this.#agent.instance, '--cgroup-root', this.cgroup, ...noServers],
       ...['--max-endpoints', `${maxEndpoints}`, ...flags],
